@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* create.c - what a fiber costs that is created, runs to its end and is destroyed. */
+
+#include <coir.h>
+
+#include <stdlib.h>
+#include <ucontext.h>
+
+#include "bench.h"
+
+#define TIMES 2000000
+#define COLD 20000
+#define STACK_SIZE 65536
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+/* One at a time: the stack is the one that the last fiber used. */
+static double measure_warm(void)
+{
+    double start = bench_now();
+
+    for (long i = 0; i < TIMES; i++) {
+        coir_fiber *f;
+        if (coir_create(&f, nothing, NULL, NULL) != COIR_OK)
+            return -1;
+        coir_resume(f, NULL, NULL);
+        coir_destroy(f);
+    }
+    return (bench_now() - start) / TIMES;
+}
+
+static void *suspend(void *arg)
+{
+    coir_yield(NULL, NULL);
+    return arg;
+}
+
+/* Many at a time: each stack is new address space. */
+static double measure_cold(void)
+{
+    static coir_fiber *fibers[COLD];
+    double start = bench_now();
+
+    for (long i = 0; i < COLD; i++) {
+        if (coir_create(&fibers[i], suspend, NULL, NULL) != COIR_OK)
+            return -1;
+        coir_resume(fibers[i], NULL, NULL);
+    }
+    for (long i = 0; i < COLD; i++) {
+        coir_resume(fibers[i], NULL, NULL);
+        coir_destroy(fibers[i]);
+    }
+    return (bench_now() - start) / COLD;
+}
+
+static ucontext_t main_context, fiber_context;
+
+static void ucontext_nothing(void)
+{
+    swapcontext(&fiber_context, &main_context);
+}
+
+/* With stacks from malloc, which gives out the same one each time; no guard. */
+static double measure_ucontext(void)
+{
+    double start = bench_now();
+
+    for (long i = 0; i < TIMES / 4; i++) {
+        char *stack = malloc(STACK_SIZE);
+        getcontext(&fiber_context);
+        fiber_context.uc_stack.ss_sp = stack;
+        fiber_context.uc_stack.ss_size = STACK_SIZE;
+        makecontext(&fiber_context, ucontext_nothing, 0);
+        swapcontext(&main_context, &fiber_context);
+        free(stack);
+    }
+    return (bench_now() - start) / (TIMES / 4);
+}
+
+int main(void)
+{
+    static const struct bench_contender contenders[] = {
+        {"coir asm, warm", "asm", measure_warm},
+        {"coir asm, 20,000 at once", "asm", measure_cold},
+        {"coir ucontext, warm", "ucontext", measure_warm},
+        {"bare ucontext, malloc", NULL, measure_ucontext},
+    };
+
+    return bench_run("create + run + destroy", contenders, sizeof contenders / sizeof contenders[0]);
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* switch.c - what a switch costs: one fiber that yields in a loop, resumed in a loop; time of a round trip, halved. */
+
+#include <coir.h>
+
+#include <stdlib.h>
+#include <ucontext.h>
+
+#include "bench.h"
+#include "libco_style.h"
+
+#define FAST_TRIPS 20000000
+#define SLOW_TRIPS 1000000
+#define STACK_SIZE 65536
+
+static void *yield_for_ever(void *arg)
+{
+    while (coir_yield(arg, &arg) == COIR_OK)
+        ;
+    return NULL;
+}
+
+static double coir_trips(long trips)
+{
+    coir_fiber *f;
+    double start;
+
+    if (coir_create(&f, yield_for_ever, NULL, NULL) != COIR_OK)
+        return -1;
+    coir_resume(f, NULL, NULL);
+    start = bench_now();
+    for (long i = 0; i < trips; i++)
+        coir_resume(f, NULL, NULL);
+    return (bench_now() - start) / (double)trips / 2;
+}
+
+static double measure_coir(void)
+{
+    return coir_trips(FAST_TRIPS);
+}
+
+static double measure_coir_ucontext(void)
+{
+    return coir_trips(SLOW_TRIPS);
+}
+
+static void *switch_over(void *other)
+{
+    for (;;)
+        if (coir_switch(*(coir_fiber **)other, NULL, NULL) != COIR_OK)
+            return NULL;
+}
+
+/* Two fibers that switch to one another; the first of them counts and yields at the end. */
+static coir_fiber *first, *second;
+
+static void *count_switches(void *trips)
+{
+    for (long i = 0; i < *(long *)trips; i++)
+        coir_switch(second, NULL, NULL);
+    return NULL;
+}
+
+static double measure_symmetric(void)
+{
+    long trips = FAST_TRIPS;
+    double start;
+
+    if (coir_create(&second, switch_over, &first, NULL) != COIR_OK ||
+        coir_create(&first, count_switches, &trips, NULL) != COIR_OK)
+        return -1;
+    start = bench_now();
+    coir_resume(first, NULL, NULL);
+    return (bench_now() - start) / (double)trips / 2;
+}
+
+static struct bare *main_side, fiber_side;
+
+static void bare_loop(void)
+{
+    for (;;)
+        bare_switch(main_side);
+}
+
+static double measure_libco_style(void)
+{
+    double start;
+
+    main_side = bare_active();
+    bare_prepare(&fiber_side, malloc(STACK_SIZE), STACK_SIZE, bare_loop);
+    bare_switch(&fiber_side);
+    start = bench_now();
+    for (long i = 0; i < FAST_TRIPS; i++)
+        bare_switch(&fiber_side);
+    return (bench_now() - start) / FAST_TRIPS / 2;
+}
+
+static ucontext_t main_context, fiber_context;
+
+static void ucontext_loop(void)
+{
+    for (;;)
+        swapcontext(&fiber_context, &main_context);
+}
+
+static double measure_ucontext(void)
+{
+    double start;
+
+    getcontext(&fiber_context);
+    fiber_context.uc_stack.ss_sp = malloc(STACK_SIZE);
+    fiber_context.uc_stack.ss_size = STACK_SIZE;
+    makecontext(&fiber_context, ucontext_loop, 0);
+    start = bench_now();
+    for (long i = 0; i < SLOW_TRIPS; i++)
+        swapcontext(&main_context, &fiber_context);
+    return (bench_now() - start) / SLOW_TRIPS / 2;
+}
+
+int main(void)
+{
+    static const struct bench_contender contenders[] = {
+        {"libco-style, no checks", NULL, measure_libco_style},
+        {"coir asm", "asm", measure_coir},
+        {"coir asm, coir_switch", "asm", measure_symmetric},
+        {"coir ucontext", "ucontext", measure_coir_ucontext},
+        {"bare ucontext", NULL, measure_ucontext},
+    };
+
+    return bench_run("one switch", contenders, sizeof contenders / sizeof contenders[0]);
+}

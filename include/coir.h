@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: MIT */
+/* coir.h - fibers (stackful coroutines) for C: the whole of the library.
+ *
+ * Each of these headers is a chapter that can be read, and included, alone. */
+
+#ifndef COIR_H
+#define COIR_H
+
+#include <coir/error.h>
+#include <coir/fiber.h>
+#include <coir/local.h>
+#include <coir/stack.h>
+#include <coir/version.h>
+
+#endif

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+/* coir/fiber.h - fibers: functions that can be suspended in the middle and continued later.
+ *
+ * A fiber is a function that runs on a stack of its own. coir_resume continues it until it yields or ends, coir_yield
+ * suspends it and hands a value to whoever resumed it:
+ *
+ *     static void *count(void *arg)
+ *     {
+ *         for (intptr_t n = 1; n <= 3; n++)
+ *             coir_yield((void *)n, NULL);
+ *         return NULL;
+ *     }
+ *
+ *     coir_fiber *f;
+ *     void *v;
+ *     coir_create(&f, count, NULL, NULL);
+ *     while (coir_resume(f, NULL, &v) > 0)
+ *         printf("%d\n", (int)(intptr_t)v);
+ *     coir_destroy(f);
+ *
+ * Rules for all that follows:
+ *
+ * Threads. A fiber belongs to the thread that created it: only that thread may resume, switch to, cancel or destroy it;
+ * from another the call returns COIR_ETHREAD and changes nothing. All calls happen, and return, on the calling thread.
+ * When a thread ends, fibers that it leaves behind are not unwound; any thread may then destroy them. The functions
+ * that ask about a fiber (state, name, data) may be called by any thread, if the program sees to it that the fiber is
+ * not destroyed or run meanwhile.
+ *
+ * What a switch keeps. The callee-saved registers of the platform's ABI (x86-64: System V ABI, AMD64 supplement, table
+ * 3.4, "preserved across function calls"), but the floating-point control words only with COIR_KEEP_FPENV. The signal
+ * mask is the thread's: assembly does not touch it. On the ucontext backend the system keeps both the signal mask and
+ * the floating-point control words for each fiber, whatever the options say.
+ *
+ * longjmp inside one fiber is fine, out of one is not. fork, exit and pthread_exit may be called in a fiber. In the
+ * child of a fork the fibers of the thread that forked go on; those of other threads are left behind, as if their
+ * threads had ended. pthread_exit ends the fibers it leaves without running what they deferred; coir_destroy does.
+ *
+ * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind) goes from inside
+ * a fiber through its resumers to main. On the ucontext backend it ends at the fiber's first function. */
+
+#ifndef COIR_FIBER_H
+#define COIR_FIBER_H
+
+#include <stddef.h>
+
+#include <coir/api.h>
+#include <coir/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A fiber. Made by coir_create, freed by coir_destroy. */
+typedef struct coir_fiber coir_fiber;
+
+/* What a fiber runs. `arg` is coir_create's; what it returns goes to the resumer, with COIR_DONE. It runs inside frames
+ * of the library and must return to them or end by coir_exit: a C++ exception that would leave it ends the program. */
+typedef void *coir_fn(void *arg);
+
+/* What coir_resume and coir_cancel return, besides the errors. */
+enum coir_result {
+    COIR_DONE = 0,    /* the fiber has ended */
+    COIR_YIELDED = 1, /* it has yielded */
+    COIR_SWITCHED = 2 /* another fiber, that had taken its place by coir_switch, has yielded or ended */
+};
+
+/* Flags for coir_options. */
+#define COIR_KEEP_FPENV 1u /* the fiber has rounding mode, precision and exception masks of its own (on x86-64 the
+                              control bits of MXCSR and the x87 control word); it starts with those of its creator.
+                              Without the flag it shares those of whoever resumes it. Costs a few nanoseconds a switch,
+                              in every fiber of the process once one has asked for it */
+#define COIR_MOVABLE 2u    /* may be resumed by any thread: not in this release, COIR_ENOTSUP */
+#define COIR_NO_GUARD 4u   /* no guard under the stack: one that overflows then writes into other memory unseen. Saves
+                              two mappings a fiber on Linux before 6.13; nothing there after */
+
+/* How to make a fiber. Start from all zeros: zero means the default. */
+typedef struct coir_options {
+    const char *name;  /* for reports and debuggers; copied. NULL: none */
+    size_t stack_size; /* bytes, without the guard. 0: coir_stack_default(). Less than coir_stack_min() is raised to it,
+                          and all is rounded up to pages. The library uses up to 2.5 KiB at its top */
+    void *stack;       /* the caller's own memory for the stack, aligned to 16 bytes, of stack_size bytes: at least
+                          coir_stack_min(). It gets no guard and must stay until the fiber is destroyed. NULL: the
+                          library's own */
+    void *data;        /* the first value of coir_fiber_data */
+    unsigned flags;    /* COIR_KEEP_FPENV and so on, joined by | */
+    unsigned reserved_flags;
+    void *reserved[3]; /* must be zero */
+} coir_options;
+
+/* Makes a fiber that will run fn(arg), and stores it in *out. Nothing runs before the first coir_resume. `opt` may be
+ * NULL for all defaults; it is not needed after the call. The caller owns the fiber and frees it with coir_destroy.
+ *
+ * COIR_EINVAL: `out` or `fn` is NULL, a flag is unknown, a reserved member is not zero, or `stack` is misaligned or too
+ * small. COIR_ENOMEM, COIR_EMAPS: no memory, or no mapping, for it. COIR_ENOTSUP: COIR_MOVABLE, or COIR_BACKEND in the
+ * environment names a backend that cannot be had. On error *out is as it was. */
+COIR_API int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt);
+
+/* Runs `f` on its own stack until it yields or ends; the caller, which may be a fiber itself to any depth, waits
+ * meanwhile. `value` is what the coir_yield, in which `f` stands, hands out through its second argument; the first
+ * resume has no yield to receive it, so there it must be NULL.
+ *
+ * COIR_YIELDED: `f` yielded, *result is what it gave. COIR_DONE: its function returned, or it called coir_exit;
+ * *result is what it returned. COIR_SWITCHED: another fiber, in f's place, yielded or ended, and *result is what that
+ * one gave. `result` may be NULL; on error *result is not touched.
+ *
+ * COIR_EINVAL: `f` is NULL, or a first resume with a value. COIR_EDEAD: it has ended. COIR_EBUSY: it runs, or waits for
+ * a fiber that it resumed. COIR_ETHREAD: it belongs to another thread. COIR_ENOMEM: never after the fiber was made. */
+COIR_API int coir_resume(coir_fiber *f, void *value, void **result);
+
+/* Suspends the current fiber and makes the coir_resume that runs it return COIR_YIELDED with `value`. Control comes back
+ * when the fiber is resumed: then COIR_OK, and *result is the value of that resume; or COIR_ECANCELED, when it was, or
+ * had earlier been, continued by coir_cancel. `result` may be NULL.
+ *
+ * At once, without suspending: COIR_ENOTFIBER outside of any fiber; COIR_ECANCELED in a deferred function or in the
+ * destructor of a key, since the fiber is ending (*result is then not touched). */
+COIR_API int coir_yield(void *value, void **result);
+
+/* Suspends the current fiber and continues `to`, new or suspended, in its place: `to` inherits the resumer, and what it
+ * yields or returns goes there. The resumer, which still waits for the first fiber of that place, gets COIR_SWITCHED
+ * if it hears from another. `value` and what the call returns later are as with coir_resume and coir_yield: COIR_OK,
+ * or COIR_ECANCELED, when somebody resumes or switches to the fiber that made the call.
+ *
+ * At once: COIR_ENOTFIBER outside of any fiber; COIR_ECANCELED while the current fiber is ending; COIR_EINVAL, COIR_EDEAD,
+ * COIR_EBUSY (also for a switch to oneself) and COIR_ETHREAD as with coir_resume. */
+COIR_API int coir_switch(coir_fiber *to, void *value, void **result);
+
+/* Asks `f` to end: resumes it so that its coir_yield (or coir_switch) returns COIR_ECANCELED. The fiber is expected to
+ * clean up and return; if it yields all the same, it is suspended as usual, and each later yield again returns
+ * COIR_ECANCELED when it is resumed. A fiber that was never resumed ends at once, without running.
+ *
+ * Returns what coir_resume would: COIR_YIELDED, COIR_DONE (*result is NULL for a fiber that never ran) or COIR_SWITCHED;
+ * errors as with coir_resume. */
+COIR_API int coir_cancel(coir_fiber *f, void **result);
+
+/* Frees `f`. If it is suspended in the middle, it first ends: its deferred functions and the destructors of its keys run,
+ * on its stack, with coir_self() being `f`; and its frames are dropped. In this release they are not unwound: no C++
+ * destructor and no cleanup attribute in them runs. C code that wants to clean up on COIR_ECANCELED needs coir_cancel
+ * before. NULL does nothing and is COIR_OK.
+ *
+ * COIR_EBUSY: it runs, or waits for a fiber that it resumed. COIR_ETHREAD: it is new or suspended and belongs to another
+ * thread that has not ended. COIR_ENOMEM: it was left behind by a thread that has ended, and this thread could not be
+ * prepared to end it. After an error `f` is as it was; after COIR_OK it is gone. */
+COIR_API int coir_destroy(coir_fiber *f);
+
+/* Ends the current fiber, from any depth of calls: its deferred functions run, then its resumer's coir_resume returns
+ * COIR_DONE with `result`. The frames are dropped as by coir_destroy. Does not return but for an error:
+ * COIR_ENOTFIBER outside of any fiber, COIR_ECANCELED where the fiber is ending already. */
+COIR_API int coir_exit(void *result);
+
+/* Notes fn(arg) to be run when the current fiber ends, in whatever way: on return, coir_exit or coir_destroy. What is
+ * noted last runs first. Deferred functions run on the fiber's stack after its last frame is gone, so `arg` must not
+ * point to a local variable of the fiber. They may resume other fibers and defer more; suspending in one gives
+ * COIR_ECANCELED at once. COIR_ENOTFIBER; COIR_EINVAL: `fn` is NULL; COIR_ENOMEM. */
+COIR_API int coir_defer(void (*fn)(void *arg), void *arg);
+
+/* Takes back what coir_defer noted last with this same `fn` and `arg` in the current fiber, and calls it now if `run` is
+ * not 0, as pthread_cleanup_pop does. COIR_ENOTFIBER; COIR_EINVAL: there is no such entry. */
+COIR_API int coir_undefer(void (*fn)(void *arg), void *arg, int run);
+
+/* The fiber that is running: the innermost of a chain of resumes; NULL outside of any fiber. */
+COIR_API coir_fiber *coir_self(void);
+
+/* What coir_fiber_state tells. */
+enum coir_state {
+    COIR_STATE_NEW = 0,       /* never resumed */
+    COIR_STATE_SUSPENDED = 1, /* in coir_yield, or left by coir_switch */
+    COIR_STATE_RUNNING = 2,   /* the current fiber of its thread */
+    COIR_STATE_RESUMING = 3,  /* has resumed another fiber and waits for it */
+    COIR_STATE_DONE = 4       /* has ended; it cannot be resumed, only asked about and destroyed */
+};
+
+/* The state of `f`. COIR_EINVAL: `f` is NULL. */
+COIR_API int coir_fiber_state(const coir_fiber *f);
+
+/* The name that the options gave, valid until the fiber is destroyed; "" if there was none, NULL for NULL. */
+COIR_API const char *coir_fiber_name(const coir_fiber *f);
+
+/* A pointer for the program's own use, NULL for NULL. set_data: COIR_EINVAL: `f` is NULL. */
+COIR_API void *coir_fiber_data(const coir_fiber *f);
+COIR_API int coir_fiber_set_data(coir_fiber *f, void *data);
+
+/* A function that is told of every change of fiber in the process, for collectors, profilers and language runtimes that
+ * keep state for each fiber. It is called on the side that leaves, on the stack of `from`, just before the change; NULL
+ * stands for the thread itself. coir_self() is `to` already, and `from` has ended if its state says so. It must not
+ * create, resume, suspend or destroy fibers. NULL takes the function away. Without one, a switch costs nothing for it.
+ *
+ * Call it when no other thread is inside a function of this library: it is not synchronised with them.
+ * COIR_ENOTSUP: no backend can be had (see coir_backend_name). */
+typedef void coir_switch_hook(coir_fiber *from, coir_fiber *to, void *context);
+COIR_API int coir_set_switch_hook(coir_switch_hook *hook, void *context);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

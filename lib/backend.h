@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* backend.h - the seam to the machine: what a backend supplies so that stacks can be changed.
+ *
+ * A backend is one file in lib/posix or lib/win32 (or a pair, C and assembly) that defines one struct coir__backend, and
+ * a row in configure.ac that puts its name into COIR_BACKENDS. It knows contexts, not fibers: no states, no errors of
+ * use, no values. Those live once, in fiber.c and switch.c. */
+
+#ifndef COIR__BACKEND_H
+#define COIR__BACKEND_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* A side that is not running: what is needed to continue it. What the two words mean is the backend's affair. */
+struct coir__context {
+    void *saved;  /* where its registers lie, on its own stack; stale while it runs */
+    void *record; /* a place that stays the same for the life of a fiber, if the backend needs one */
+};
+
+/* Saves here in `from`, continues there in `to`, and makes the call that had left `to` return `result`. The caller does
+ * all its work before: nothing may need to be done after, so that the call can be a tail call. */
+typedef int coir__switch_fn(struct coir__context *from, struct coir__context *to, int result);
+
+/* The same instructions for each direction, in copies: one routine shared by all is two to four times slower when many
+ * fibers take turns, since the processor predicts by instruction address. */
+struct coir__switches {
+    coir__switch_fn *in;   /* from a resumer into a fiber */
+    coir__switch_fn *out;  /* from a fiber to its resumer */
+    coir__switch_fn *over; /* from a fiber to another, which takes its place under the same resumer */
+};
+
+/* Floating-point control: as much of it as the ABI calls callee-saved, in whatever form the backend likes. */
+struct coir__fpenv {
+    unsigned word[2];
+};
+
+struct coir__backend {
+    const char *name; /* what COIR_BACKEND and coir_backend_name call it */
+
+    /* Can it be used in this process, as it is now? Asked once, before anything else. */
+    bool (*available)(void);
+
+    /* Makes the calling thread able to switch, `root` being its own context: COIR_OK or an error. And undoes that when
+     * the thread ends or lets go of the library. Both NULL where there is nothing to do. */
+    int (*enter_thread)(struct coir__context *root);
+    void (*leave_thread)(struct coir__context *root);
+
+    /* Makes a context that will call `entry` at the top of a stack, aligned as the ABI wants. `entry` never returns. */
+    void (*prepare)(struct coir__context *context, void *low, size_t size, void (*entry)(void));
+
+    /* Makes a suspended context continue in `function`, on top of the frames it has, instead of where it stands.
+     * `function` never returns. This is where the unwinding of those frames starts from. */
+    void (*interrupt)(struct coir__context *context, void (*function)(void));
+
+    struct coir__switches switches;
+
+    /* Reads the running side's floating-point control, and loads another. Both NULL where the switch itself keeps it for
+     * every context. */
+    void (*fpenv_read)(struct coir__fpenv *out);
+    void (*fpenv_load)(const struct coir__fpenv *fpenv);
+};
+
+/* Picks the backend unless one is picked: COIR_OK or COIR_ENOTSUP. */
+int coir__backend_choose(void);
+
+/* The backend in use. Picked before the first fiber exists; NULL until then. */
+extern _Atomic(const struct coir__backend *) coir__backend_chosen;
+
+static inline const struct coir__backend *coir__backend(void)
+{
+    return atomic_load_explicit(&coir__backend_chosen, memory_order_acquire);
+}
+
+/* Points the route at other routines. */
+void coir__route_set(const struct coir__switches *switches);
+
+/* The route: the routines that every change of fiber goes through, the backend's own or those of careful.c, which do
+ * more. Atomic since a thread may turn to the careful ones while others switch; a relaxed load is an ordinary one. */
+struct coir__route {
+    _Atomic(coir__switch_fn *) in, out, over;
+};
+extern struct coir__route coir__route;
+
+static inline int coir__route_in(struct coir__context *from, struct coir__context *to, int result)
+{
+    return atomic_load_explicit(&coir__route.in, memory_order_relaxed)(from, to, result);
+}
+
+static inline int coir__route_out(struct coir__context *from, struct coir__context *to, int result)
+{
+    return atomic_load_explicit(&coir__route.out, memory_order_relaxed)(from, to, result);
+}
+
+static inline int coir__route_over(struct coir__context *from, struct coir__context *to, int result)
+{
+    return atomic_load_explicit(&coir__route.over, memory_order_relaxed)(from, to, result);
+}
+
+#endif

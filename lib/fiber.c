@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/* fiber.c - a fiber's life: how it is made, starts, ends, and is destroyed. */
+
+#include <config.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "allocator.h"
+#include "fiber.h"
+#include "likely.h"
+#include "thread.h"
+
+static const coir_options no_options;
+
+static int check_options(const coir_options *opt)
+{
+    const unsigned known = COIR_KEEP_FPENV | COIR_MOVABLE | COIR_NO_GUARD;
+
+    if ((opt->flags & ~known) != 0 || opt->reserved_flags != 0)
+        return COIR_EINVAL;
+    for (size_t i = 0; i < sizeof opt->reserved / sizeof opt->reserved[0]; i++)
+        if (opt->reserved[i] != NULL)
+            return COIR_EINVAL;
+    return opt->flags & COIR_MOVABLE ? COIR_ENOTSUP : COIR_OK;
+}
+
+/* The first function on every fiber's stack. */
+static void fiber_main(void)
+{
+    coir_fiber *f = coir__thread_here()->current;
+
+    coir__fiber_end(f, f->fn(f->arg));
+}
+
+/* And the one that a fiber continues in when it is destroyed before its time. */
+static void end_interrupted(void)
+{
+    coir__fiber_end(coir__thread_now()->current, NULL);
+}
+
+COIR__NOINLINE static void release_name(coir_fiber *f)
+{
+    coir__release(f->name, strlen(f->name) + 1);
+}
+
+/* Gives back what is left of a fiber that has no stack any more. `thread` is the calling one. */
+static inline void release_fiber(struct coir__thread *thread, coir_fiber *f)
+{
+    /* The library's own stack can wait for the next fiber; the program may want to see its memory come back. */
+    if (thread->leaving.source == COIR__STACK_ALLOCATOR)
+        coir__thread_reclaim(thread);
+    if (f->name != NULL)
+        release_name(f);
+    if (thread != &coir__no_thread)
+        coir__handle_give(&thread->handles, f);
+    else
+        coir__release(f, sizeof *f);
+}
+
+static int name_fiber(coir_fiber *f, const char *name)
+{
+    if (name == NULL)
+        return COIR_OK;
+    f->name = coir__copy_string(name);
+    return f->name != NULL ? COIR_OK : COIR_ENOMEM;
+}
+
+/* Sets all that a new fiber starts with, but for what prepare and adopt will. One by one, since clearing the whole
+ * structure takes several times as long. */
+static void initialise(coir_fiber *f, coir_fn *fn, void *arg, const coir_options *opt)
+{
+    f->resumable_by = NULL;
+    f->in = &f->unwanted;
+    f->resume_code = COIR_OK;
+    f->special = 0;
+    f->life = COIR__NEW;
+    f->flags = (uint16_t)opt->flags;
+    f->fn = fn;
+    f->arg = arg;
+    f->name = NULL;
+    f->data = opt->data;
+    f->deferred = NULL;
+    f->locals = NULL;
+    f->local_count = 0;
+}
+
+/* Allocates a fiber with its name and stack, not yet known to any thread. */
+static int allocate_fiber(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt, coir_fiber **out)
+{
+    coir_fiber *f = coir__handle_take(&thread->handles);
+    int error;
+
+    if (f == NULL)
+        return COIR_ENOMEM;
+    initialise(f, fn, arg, opt);
+    error = name_fiber(f, opt->name);
+    if (error == COIR_OK && !coir__stack_reuse(&thread->leaving, opt, &f->stack))
+        error = coir__stack_take(thread, opt, &f->stack);
+    if (error != COIR_OK)
+        release_fiber(thread, f);
+    else
+        *out = f;
+    return error;
+}
+
+static void prepare(coir_fiber *f, void (*entry)(void))
+{
+    coir__backend()->prepare(&f->context, f->stack.low, f->stack.size - f->stack.colour, entry);
+}
+
+int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt)
+{
+    struct coir__thread *thread;
+    coir_fiber *f;
+    int error;
+
+    if (out == NULL || fn == NULL)
+        return COIR_EINVAL;
+    error = opt != NULL ? check_options(opt) : COIR_OK;
+    if (error != COIR_OK)
+        return error;
+    if (opt == NULL)
+        opt = &no_options;
+    error = coir__thread_enter(&thread);
+    if (error != COIR_OK)
+        return error;
+    error = allocate_fiber(thread, fn, arg, opt, &f);
+    if (error != COIR_OK)
+        return error;
+    if (f->flags & COIR_KEEP_FPENV)
+        coir__careful_fpenv(&f->fpenv);
+    prepare(f, fiber_main);
+    coir__thread_adopt(thread, f);
+    *out = f;
+    return COIR_OK;
+}
+
+/* The last of a fiber: nothing of it may be touched once its resumer runs. */
+static _Noreturn void finish(struct coir__thread *thread, coir_fiber *f, void *result)
+{
+    coir_fiber *resumer = f->resumer;
+    int code = f->special & COIR__SUBSTITUTE ? COIR_SWITCHED : COIR_DONE;
+
+    coir__thread_reclaim(thread);
+    thread->leaving = f->stack;
+    f->stack.source = COIR__STACK_NONE;
+    coir__thread_drop(f);
+    f->life = COIR__DONE;
+    *f->out = result;
+    thread->current = resumer;
+    coir__route_out(&f->context, &resumer->context, code);
+    abort(); /* nobody can continue a context that nobody refers to */
+}
+
+/* Not inlined, since it reads the thread's record after the fiber's function may have switched. From here on the fiber
+ * cannot suspend, so the thread stays the same. */
+COIR__NOINLINE _Noreturn void coir__fiber_end(coir_fiber *f, void *result)
+{
+    struct coir__thread *thread = coir__thread_here();
+
+    f->special |= COIR__ENDING;
+    if (f->deferred != NULL)
+        coir__deferred_run(f);
+    if (f->locals != NULL)
+        coir__locals_destroy(f);
+    finish(thread, f, result);
+}
+
+int coir_exit(void *result)
+{
+    coir_fiber *f = coir__thread_here()->current;
+
+    if (f->special & COIR__ROOT)
+        return COIR_ENOTFIBER;
+    if (f->special & COIR__ENDING)
+        return COIR_ECANCELED;
+    coir__fiber_end(f, result);
+}
+
+/* Ends a fiber that has never run. */
+static void end_new(struct coir__thread *thread, coir_fiber *f)
+{
+    coir__stack_give(thread, &f->stack);
+    coir__thread_drop(f);
+    f->life = COIR__DONE;
+}
+
+int coir_cancel(coir_fiber *f, void **result)
+{
+    struct coir__thread *thread = coir__thread_here();
+    int error;
+
+    if (f == NULL)
+        return COIR_EINVAL;
+    error = coir__check_resumable(f, thread);
+    if (error != COIR_OK)
+        return error;
+    if (f->life == COIR__NEW) {
+        end_new(thread, f);
+        if (result != NULL)
+            *result = NULL;
+        return COIR_DONE;
+    }
+    f->resume_code = COIR_ECANCELED;
+    return coir__enter(thread, f, NULL, result);
+}
+
+/* Takes over a fiber whose thread has ended. */
+static int adopt_orphan(coir_fiber *f)
+{
+    struct coir__thread *thread;
+    int error = coir__thread_enter(&thread);
+
+    if (error != COIR_OK)
+        return error;
+    coir__thread_adopt(thread, f);
+    if (f->life == COIR__STARTED)
+        f->resumable_by = thread;
+    return COIR_OK;
+}
+
+/* Lets a fiber end by itself, on its own stack, from wherever it stands. */
+static void end_early(struct coir__thread *thread, coir_fiber *f)
+{
+    if (f->life == COIR__CUT_SHORT)
+        prepare(f, end_interrupted); /* its frames are gone: from the top of its stack */
+    else
+        coir__backend()->interrupt(&f->context, end_interrupted);
+    coir__enter(thread, f, NULL, NULL);
+}
+
+/* Makes `f` DONE, if this thread may. */
+static int end(coir_fiber *f)
+{
+    struct coir__thread *thread;
+
+    if (f->owner == &coir__thread_ended) {
+        int error = adopt_orphan(f);
+        if (error != COIR_OK)
+            return error;
+    }
+    thread = coir__thread_now();
+    if (f->owner != thread)
+        return COIR_ETHREAD;
+    if (f->life == COIR__STARTED && f->resumable_by == NULL)
+        return COIR_EBUSY;
+    if (f->life == COIR__NEW)
+        end_new(thread, f);
+    else
+        end_early(thread, f);
+    return COIR_OK;
+}
+
+/* Frees a fiber that may have to end before. */
+static int destroy_live(coir_fiber *f)
+{
+    int error = end(f);
+
+    if (error == COIR_OK)
+        release_fiber(coir__thread_now(), f);
+    return error;
+}
+
+int coir_destroy(coir_fiber *f)
+{
+    if (f == NULL)
+        return COIR_OK;
+    if (f->life != COIR__DONE)
+        return destroy_live(f);
+    release_fiber(coir__thread_here(), f);
+    return COIR_OK;
+}

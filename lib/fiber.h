@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* fiber.h - what a fiber is inside, and the calls between the files of the fiber layer. */
+
+#ifndef COIR__FIBER_H
+#define COIR__FIBER_H
+
+#include <stdint.h>
+
+#include <coir/fiber.h>
+
+#include "backend.h"
+#include "stack.h"
+
+struct coir__thread;
+struct coir__deferred;
+struct coir__local;
+
+/* How far a fiber has got. Whether a started one is suspended, runs or waits follows from `resumable_by` and the thread. */
+enum coir__life {
+    COIR__NEW,
+    COIR__STARTED,
+    COIR__CUT_SHORT, /* its thread ended while it ran; its frames are gone */
+    COIR__DONE
+};
+
+/* Why a fiber's yield or switch must take the slow path. */
+enum coir__special {
+    COIR__ROOT = 1,      /* no fiber: it stands for the thread */
+    COIR__ENDING = 2,    /* runs deferred functions or destructors of keys */
+    COIR__SUBSTITUTE = 4 /* took the place of `stands_for` by coir_switch */
+};
+
+struct coir_fiber {
+    /* The fields that resume, yield and switch touch: 64 bytes. */
+    struct coir__context context;
+    struct coir__thread *resumable_by; /* the thread whose resume may continue it right now; else NULL. So one compare
+                                          finds that it is suspended, alive and at home */
+    struct coir_fiber *resumer;        /* who waits in coir_resume for it, while it runs or has resumed another */
+    void **in;                         /* where its yield wants the next resume's value */
+    void **out;                        /* where its resumer wants the next yield's value */
+    void *unwanted;                    /* where those pointers lead when nobody wants the value */
+    int resume_code;                   /* what its yields return: COIR_OK, or COIR_ECANCELED from a cancel on */
+    uint8_t special;                   /* enum coir__special, or-ed */
+    uint8_t life;                      /* enum coir__life */
+    uint16_t flags;                    /* the options' */
+
+    struct coir_fiber *stands_for; /* with COIR__SUBSTITUTE: the fiber whose resume waits */
+    struct coir__thread *owner;    /* whose thread it is; coir__thread_ended once that has ended */
+    struct coir_fiber *next;       /* in its owner's list of live fibers */
+    struct coir_fiber *previous;
+    coir_fn *fn;
+    void *arg;
+    char *name; /* its copy, or NULL */
+    void *data;
+    struct coir__stack stack;
+    struct coir__deferred *deferred; /* what was deferred last */
+    struct coir__local *locals;      /* values under keys, `local_count` of them */
+    unsigned local_count;
+    struct coir__fpenv fpenv;       /* with COIR_KEEP_FPENV, while it does not run: its own */
+    struct coir__fpenv outer_fpenv; /* and while it runs: its resumer's */
+};
+
+/* fiber.c: ends the current fiber, from wherever it is called. */
+_Noreturn void coir__fiber_end(coir_fiber *f, void *result);
+
+/* switch.c: why `f` cannot be resumed by this thread, or COIR_OK if it can. */
+int coir__check_resumable(const coir_fiber *f, const struct coir__thread *thread);
+
+/* switch.c: continues `f`, new or suspended, whatever it is marked as; the rest as coir_resume. */
+int coir__enter(struct coir__thread *thread, coir_fiber *f, void *value, void **result);
+
+/* defer.c, local.c: run, and forget, what the current fiber has deferred and the destructors of its keys. */
+void coir__deferred_run(coir_fiber *f);
+void coir__locals_destroy(coir_fiber *f);
+
+/* careful.c: reads the floating-point control that a fiber of its own will start with. From now on every change of
+ * fiber looks after it. */
+void coir__careful_fpenv(struct coir__fpenv *out);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* handle.h - memory for struct coir_fiber, kept by each thread for its next fibers. */
+
+#ifndef COIR__HANDLE_H
+#define COIR__HANDLE_H
+
+#include "allocator.h"
+#include "fiber.h"
+
+struct coir__handles {
+    coir_fiber *first; /* linked by `next` */
+    size_t count;
+};
+
+/* More than this are not kept: as many as a pool of stacks may hold. */
+#define COIR__HANDLES_MOST 256
+
+/* Memory for a fiber, its contents undefined; NULL if there is none. And back: any thread's `handles` may take it. Inline,
+ * as is all that every coir_create and coir_destroy goes through. */
+static inline coir_fiber *coir__handle_take(struct coir__handles *handles)
+{
+    coir_fiber *f = handles->first;
+
+    if (f == NULL)
+        return coir__allocate(sizeof *f);
+    handles->first = f->next;
+    handles->count--;
+    return f;
+}
+
+static inline void coir__handle_give(struct coir__handles *handles, coir_fiber *f)
+{
+    if (handles->count >= COIR__HANDLES_MOST) {
+        coir__release(f, sizeof *f);
+        return;
+    }
+    f->next = handles->first;
+    handles->first = f;
+    handles->count++;
+}
+
+/* Releases all but `keep`. */
+void coir__handles_trim(struct coir__handles *handles, size_t keep);
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* os.h - the seam to the operating system, but for memory (pages.h) and the machine (backend.h).
+ *
+ * The current thread's record is part of this seam, but it is read in the hot path and so lives in a header that each
+ * platform has under the same name: thread_pointer.h. */
+
+#ifndef COIR__OS_H
+#define COIR__OS_H
+
+#include <stdbool.h>
+
+struct coir__thread;
+
+/* Sets up what the other calls need, the first time: COIR_OK or COIR_ENOMEM. Any thread, any number of times. */
+int coir__os_start(void);
+
+/* The one lock of the library. It guards what threads share: the choice of backend, the slabs, the keys, the list of
+ * threads. It is never held while code of the program runs nor over a switch. A fork takes it, so that the child finds
+ * what it guards whole. */
+void coir__lock(void);
+void coir__unlock(void);
+
+/* Makes `thread` the record of the calling thread, and has coir__thread_exit called with it when that thread ends:
+ * COIR_OK or COIR_ENOMEM. NULL takes it away again, and cannot fail. */
+int coir__os_set_thread(struct coir__thread *thread);
+
+/* The environment's value, or NULL; always NULL where the program runs with rights that its user does not have. */
+const char *coir__os_getenv(const char *name);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+/* backend_x86_64_sysv.c - the C half of the x86-64 assembly: it builds the stacks that switch_x86_64_sysv.S runs on. */
+
+#include <config.h>
+
+#include <stdint.h>
+#include <string.h>
+#include <unwind.h>
+
+#include "backend.h"
+#include "x86_64_sysv.h"
+
+_Static_assert(offsetof(struct coir__context, saved) == CONTEXT_SAVED, "the assembly knows it");
+_Static_assert(offsetof(struct coir__context, record) == CONTEXT_RECORD, "the assembly knows it");
+
+coir__switch_fn coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over;
+void coir__x86_64_trampoline(void);
+void coir__x86_64_interrupted(void);
+extern const char coir__x86_64_resumed[];      /* a pc, not data */
+extern const uint64_t coir__x86_64_end_record[];
+
+_Unwind_Reason_Code coir__x86_64_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
+                                             struct _Unwind_Exception *exception, struct _Unwind_Context *context);
+
+/* An address of code or data as a word of a stack. */
+#define WORD(address) ((uint64_t)(uintptr_t)(address))
+
+/* Not while the process has a shadow stack, which the switches do not change: rdsspq leaves rax alone where there is
+ * none, and is a nop to processors that do not know it. By its bytes, for assemblers that do not. */
+static bool available(void)
+{
+    uint64_t shadow_stack = 0;
+
+    __asm__ volatile(".byte 0xf3, 0x48, 0x0f, 0x1e, 0xc8" : "+a"(shadow_stack)); /* rdsspq %rax */
+    return shadow_stack == 0;
+}
+
+static void put(char *frame, size_t offset, uint64_t word)
+{
+    memcpy(frame + offset, &word, sizeof word);
+}
+
+/* Writes a frame for a switch to pop: it will jump to pc, with these in rbp and rbx. */
+static void put_frame(char *frame, uint64_t pc, uint64_t rbp, uint64_t rbx)
+{
+    put(frame, FRAME_R15, 0);
+    put(frame, FRAME_R14, 0);
+    put(frame, FRAME_R13, 0);
+    put(frame, FRAME_R12, 0);
+    put(frame, FRAME_RBX, rbx);
+    put(frame, FRAME_RBP, rbp);
+    put(frame, FRAME_RIP, pc);
+}
+
+static void prepare(struct coir__context *context, void *low, size_t size, void (*entry)(void))
+{
+    uintptr_t top = ((uintptr_t)low + size) & ~(uintptr_t)15;
+    char *record = (char *)top - 16;
+    char *frame = record - RECORD_ABOVE_TRAMPOLINE - FRAME_SIZE;
+
+    put(record, 0, WORD(coir__x86_64_end_record));
+    put(record, 8, WORD(coir__x86_64_resumed));
+    put_frame(frame, WORD(coir__x86_64_trampoline), WORD(record), WORD(entry));
+    context->record = record;
+    context->saved = frame;
+}
+
+static void interrupt(struct coir__context *context, void (*function)(void))
+{
+    char *suspended = context->saved;
+    char *frame = suspended - FRAME_SIZE;
+
+    put_frame(frame, WORD(coir__x86_64_interrupted), WORD(suspended), WORD(function));
+    context->saved = frame;
+}
+
+/* The control bits of MXCSR; the rest are exception flags, which the ABI does not preserve. */
+#define MXCSR_FLAGS 0x3fu
+
+static void fpenv_read(struct coir__fpenv *out)
+{
+    uint16_t x87;
+    uint32_t mxcsr;
+
+    __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(mxcsr));
+    out->word[0] = x87;
+    out->word[1] = mxcsr & ~MXCSR_FLAGS;
+}
+
+/* Comparing first, since loading either register is many times as slow as reading it. */
+static void fpenv_load(const struct coir__fpenv *fpenv)
+{
+    uint16_t x87;
+    uint32_t mxcsr;
+
+    __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(mxcsr));
+    if (x87 != fpenv->word[0]) {
+        x87 = (uint16_t)fpenv->word[0];
+        __asm__ volatile("fldcw %0" : : "m"(x87));
+    }
+    if ((mxcsr & ~MXCSR_FLAGS) != fpenv->word[1]) {
+        mxcsr = (mxcsr & MXCSR_FLAGS) | fpenv->word[1];
+        __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
+    }
+}
+
+/* What unwinders ask at the trampoline. The forced unwinding of pthread_exit and pthread_cancel goes on into the resumer,
+ * whose thread ends; an exception that looks for a handler is told that there is none, so that a C++ runtime calls
+ * std::terminate with the fiber's stack intact. Types and meanings: Itanium C++ ABI, exception handling, 1.3 to 1.6. */
+_Unwind_Reason_Code coir__x86_64_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
+                                             struct _Unwind_Exception *exception, struct _Unwind_Context *context)
+{
+    (void)version, (void)class, (void)exception, (void)context;
+    return actions & _UA_FORCE_UNWIND ? _URC_CONTINUE_UNWIND : _URC_FATAL_PHASE1_ERROR;
+}
+
+const struct coir__backend coir__backend_asm = {
+    .name = "asm",
+    .available = available,
+    .prepare = prepare,
+    .interrupt = interrupt,
+    .switches = {coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over},
+    .fpenv_read = fpenv_read,
+    .fpenv_load = fpenv_load,
+};

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: MIT */
+/* stack.c - a fiber's stack: which source it comes from, and what can be asked about it. */
+
+#include <config.h>
+
+#include <stdatomic.h>
+
+#include <coir/stack.h>
+
+#include "allocator.h"
+#include "fiber.h"
+#include "pages.h"
+#include "thread.h"
+
+#define DEFAULT_SIZE ((size_t)256 * 1024)
+#define WORK_SIZE 4096 /* what the smallest stack has besides a signal's frame */
+
+/* Tops of neighbouring stacks lie this far apart within their page. No further in all than half a page: the rest must
+ * hold the frames of a shallow fiber, or it would cost a second page. */
+#define COLOUR_STEP 128
+#define COLOURS 16
+
+/* More than any address space has, and small enough that sums of sizes do not overflow. */
+#define LARGEST_SIZE (SIZE_MAX / 4)
+
+static size_t round_up(size_t size, size_t unit)
+{
+    return (size + unit - 1) / unit * unit;
+}
+
+/* Kept, since asking the system takes longer than the rest of a coir_create. */
+static size_t smallest_size(void)
+{
+    static _Atomic size_t min;
+
+    if (atomic_load_explicit(&min, memory_order_relaxed) == 0)
+        min = round_up(coir__signal_frame_size() + WORK_SIZE, coir__page_size());
+    return atomic_load_explicit(&min, memory_order_relaxed);
+}
+
+size_t coir_stack_min(void)
+{
+    return smallest_size();
+}
+
+size_t coir_stack_default(void)
+{
+    return smallest_size() > DEFAULT_SIZE ? smallest_size() : DEFAULT_SIZE;
+}
+
+static int take_callers(const coir_options *opt, struct coir__stack *out)
+{
+    if ((uintptr_t)opt->stack % 16 != 0 || opt->stack_size < smallest_size() || opt->stack_size > LARGEST_SIZE)
+        return COIR_EINVAL;
+    out->source = COIR__STACK_CALLER;
+    out->colour = 0;
+    out->low = opt->stack;
+    out->size = opt->stack_size;
+    return COIR_OK;
+}
+
+static int take_from_allocator(size_t size, struct coir__stack *out)
+{
+    size = round_up(size, coir__page_size());
+    out->low = coir__allocate_stack(size);
+    if (out->low == NULL)
+        return COIR_ENOMEM;
+    out->source = COIR__STACK_ALLOCATOR;
+    out->colour = 0;
+    out->size = size;
+    return COIR_OK;
+}
+
+static int take_from_pool(struct coir__thread *thread, size_t size, const coir_options *opt, struct coir__stack *out)
+{
+    bool guarded = !(opt->flags & COIR_NO_GUARD);
+    unsigned kind = coir__slab_kind(size, guarded);
+    int error = coir__pool_take(&thread->pool, kind, &out->slot);
+
+    if (error != COIR_OK)
+        return error;
+    out->source = COIR__STACK_POOL;
+    out->asked = opt->stack_size;
+    out->guarded = guarded;
+    out->colour = (uint16_t)(coir__slot_number(out->slot) % COLOURS * COLOUR_STEP);
+    out->low = coir__slot_low(out->slot);
+    out->size = coir__slot_size(out->slot);
+    return COIR_OK;
+}
+
+int coir__stack_take(struct coir__thread *thread, const coir_options *opt, struct coir__stack *out)
+{
+    size_t size = opt->stack_size != 0 ? opt->stack_size : DEFAULT_SIZE;
+
+    if (opt->stack != NULL)
+        return take_callers(opt, out);
+    if (size > LARGEST_SIZE)
+        return COIR_ENOMEM;
+    if (size < smallest_size())
+        size = smallest_size();
+    if (coir__allocates_stacks())
+        return take_from_allocator(size, out);
+    return take_from_pool(thread, size, opt, out);
+}
+
+void coir__stack_give(struct coir__thread *thread, struct coir__stack *stack)
+{
+    uint8_t source = stack->source;
+
+    stack->source = COIR__STACK_NONE;
+    if (source == COIR__STACK_POOL)
+        coir__pool_give(&thread->pool, stack->slot);
+    else if (source == COIR__STACK_ALLOCATOR)
+        coir__release_stack(stack->low, stack->size);
+}
+
+/* The stack of `f`, or of the current fiber for NULL. */
+static int find_stack(const coir_fiber *f, const struct coir__stack **out)
+{
+    if (f == NULL)
+        f = coir_self();
+    if (f == NULL)
+        return COIR_ENOTFIBER;
+    if (f->stack.source == COIR__STACK_NONE)
+        return COIR_EDEAD;
+    *out = &f->stack;
+    return COIR_OK;
+}
+
+int coir_stack_bounds(const coir_fiber *f, void **low, size_t *size)
+{
+    const struct coir__stack *stack;
+    int error = find_stack(f, &stack);
+
+    if (error != COIR_OK)
+        return error;
+    if (low != NULL)
+        *low = stack->low;
+    if (size != NULL)
+        *size = stack->size;
+    return COIR_OK;
+}
+
+int coir_stack_used(const coir_fiber *f, size_t *used)
+{
+    const struct coir__stack *stack;
+    int error = find_stack(f, &stack);
+
+    if (used == NULL)
+        return COIR_EINVAL;
+    if (error != COIR_OK)
+        return error;
+    return coir__pages_used(stack->low, stack->size, used);
+}
+
+int coir_pool_trim(size_t keep)
+{
+    struct coir__thread *thread = coir__thread_now();
+
+    if (thread != &coir__no_thread) {
+        coir__thread_reclaim(thread);
+        coir__pool_trim(&thread->pool, keep);
+        coir__handles_trim(&thread->handles, keep);
+    }
+    coir__slab_trim();
+    return COIR_OK;
+}

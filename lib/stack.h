@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* stack.h - a fiber's stack: where one comes from and goes to, on any platform. */
+
+#ifndef COIR__STACK_H
+#define COIR__STACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <coir/fiber.h>
+
+struct coir__slot;
+struct coir__thread;
+
+enum coir__stack_source {
+    COIR__STACK_NONE,     /* there is no stack */
+    COIR__STACK_POOL,     /* from the thread's pool: `slot` says which */
+    COIR__STACK_CALLER,   /* the caller's own memory */
+    COIR__STACK_ALLOCATOR /* from the program's allocator */
+};
+
+struct coir__stack {
+    char *low;   /* the usable bytes, without the guard */
+    size_t size;
+    struct coir__slot *slot;
+    size_t asked;    /* the stack_size of the options that a pool's stack was taken for */
+    uint8_t source;  /* enum coir__stack_source */
+    bool guarded;    /* of a pool's */
+    uint16_t colour; /* bytes at its top that stay unused, so that the tops of many stacks do not meet in the same cache
+                        sets */
+};
+
+/* Most programs ask for the same stack again and again, so the one that was used last serves an equal request without
+ * another look: does it? It is then no longer the old owner's. */
+static inline bool coir__stack_reuse(struct coir__stack *last, const struct coir_options *opt, struct coir__stack *out)
+{
+    if (last->source != COIR__STACK_POOL || last->asked != opt->stack_size || opt->stack != NULL ||
+        last->guarded == ((opt->flags & COIR_NO_GUARD) != 0))
+        return false;
+    *out = *last;
+    last->source = COIR__STACK_NONE;
+    return true;
+}
+
+/* Finds a stack as the options (or NULL) ask: COIR_OK, COIR_EINVAL, COIR_ENOMEM or COIR_EMAPS. */
+int coir__stack_take(struct coir__thread *thread, const struct coir_options *opt, struct coir__stack *out);
+
+/* Gives it back to where it came from, with nobody standing on it, and forgets it. */
+void coir__stack_give(struct coir__thread *thread, struct coir__stack *stack);
+
+#endif

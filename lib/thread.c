@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/* thread.c - the records of threads: made by a thread's first fiber, gone when the thread ends. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "allocator.h"
+#include "likely.h"
+#include "os.h"
+#include "thread.h"
+
+struct coir__thread coir__no_thread = {.current = &coir__no_thread.root, .root = {.special = COIR__ROOT}};
+struct coir__thread coir__thread_ended = {.current = &coir__thread_ended.root, .root = {.special = COIR__ROOT}};
+
+static struct coir__thread *threads; /* all records, under the lock */
+
+COIR__NOINLINE struct coir__thread *coir__thread_now(void)
+{
+    return coir__thread_here();
+}
+
+static void list_thread(struct coir__thread *thread)
+{
+    coir__lock();
+    thread->next = threads;
+    if (threads != NULL)
+        threads->previous = thread;
+    threads = thread;
+    coir__unlock();
+}
+
+static void unlist_thread(struct coir__thread *thread)
+{
+    coir__lock();
+    if (thread->previous != NULL)
+        thread->previous->next = thread->next;
+    else
+        threads = thread->next;
+    if (thread->next != NULL)
+        thread->next->previous = thread->previous;
+    coir__unlock();
+}
+
+static int enter_backend(struct coir__thread *thread)
+{
+    const struct coir__backend *backend = coir__backend();
+
+    return backend->enter_thread != NULL ? backend->enter_thread(&thread->root.context) : COIR_OK;
+}
+
+static void leave_backend(struct coir__thread *thread)
+{
+    const struct coir__backend *backend = coir__backend();
+
+    if (backend->leave_thread != NULL)
+        backend->leave_thread(&thread->root.context);
+}
+
+/* Makes a record for the calling thread. */
+static int make(struct coir__thread **out)
+{
+    struct coir__thread *thread = coir__allocate(sizeof *thread);
+    int error;
+
+    if (thread == NULL)
+        return COIR_ENOMEM;
+    memset(thread, 0, sizeof *thread);
+    thread->current = &thread->root;
+    thread->root.special = COIR__ROOT;
+    thread->root.life = COIR__STARTED;
+    thread->root.owner = thread;
+    error = enter_backend(thread);
+    if (error == COIR_OK) {
+        error = coir__os_set_thread(thread);
+        if (error == COIR_OK) {
+            list_thread(thread);
+            *out = thread;
+            return COIR_OK;
+        }
+        leave_backend(thread);
+    }
+    coir__release(thread, sizeof *thread);
+    return error;
+}
+
+int coir__thread_make(struct coir__thread **out)
+{
+    int error = coir__backend_choose();
+
+    if (error == COIR_OK)
+        error = coir__os_start();
+    if (error == COIR_OK)
+        error = make(out);
+    if (error == COIR_OK)
+        coir__allocator_freeze();
+    return error;
+}
+
+/* Marks a fiber as left behind. One that its thread was in the middle of has lost its frames: the thread's end took
+ * them. */
+static void orphan(coir_fiber *f)
+{
+    if (f->life == COIR__STARTED && f->resumable_by == NULL)
+        f->life = COIR__CUT_SHORT;
+    f->resumable_by = NULL;
+    f->owner = &coir__thread_ended;
+    f->next = NULL;
+    f->previous = NULL;
+}
+
+static void orphan_all(struct coir__thread *thread)
+{
+    coir_fiber *next;
+
+    for (coir_fiber *f = thread->fibers; f != NULL; f = next) {
+        next = f->next;
+        orphan(f);
+    }
+    thread->fibers = NULL;
+}
+
+void coir__thread_exit(struct coir__thread *thread)
+{
+    coir__thread_reclaim(thread);
+    orphan_all(thread);
+    coir__pool_trim(&thread->pool, 0);
+    coir__handles_trim(&thread->handles, 0);
+    leave_backend(thread);
+    unlist_thread(thread);
+    coir__os_set_thread(NULL);
+    coir__release(thread, sizeof *thread);
+}
+
+/* The other threads' records and pools stay where they are: memory that the child shares with its parent. */
+void coir__thread_forked(void)
+{
+    struct coir__thread *self = coir__thread_now();
+
+    for (struct coir__thread *thread = threads; thread != NULL; thread = thread->next)
+        if (thread != self)
+            orphan_all(thread);
+    threads = NULL;
+    if (self != &coir__no_thread) {
+        self->next = NULL;
+        self->previous = NULL;
+        threads = self;
+    }
+}

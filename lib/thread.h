@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* thread.h - a thread's record: which fiber runs, which fibers are its own, its pool of stacks. */
+
+#ifndef COIR__THREAD_H
+#define COIR__THREAD_H
+
+#include "fiber.h"
+#include "handle.h"
+#include "pool.h"
+#include "thread_pointer.h"
+
+struct coir__thread {
+    coir_fiber *current;         /* the fiber that runs, or &root */
+    coir_fiber root;             /* stands for the thread itself, as resumer of its outermost fibers */
+    coir_fiber *fibers;          /* its fibers that have not ended */
+    struct coir__stack leaving;  /* the stack of the fiber that ended last. It stood on it till its last switch was over,
+                                    so it is up to the next call that comes by to use it or give it back */
+    struct coir__handles handles;
+    struct coir__pool pool;
+    struct coir__thread *next; /* in the list of all threads */
+    struct coir__thread *previous;
+};
+
+/* The record of a thread that has none of its own, and the owner of fibers whose thread has ended. Neither ever equals a
+ * fiber's `resumable_by`. */
+extern struct coir__thread coir__no_thread;
+extern struct coir__thread coir__thread_ended;
+
+/* The calling thread's record, coir__no_thread if it has none. Never inlined: the compiler must not keep its result, or
+ * the address of the thread-local variable behind it, over a switch, after which the code may run in another thread. In
+ * functions that read it once, before any switch, coir__thread_here() of thread_pointer.h does the same inline. */
+struct coir__thread *coir__thread_now(void);
+
+/* Makes a record for the calling thread, which has none: COIR_OK, COIR_ENOMEM, COIR_ENOTSUP. */
+int coir__thread_make(struct coir__thread **out);
+
+/* The calling thread's record, made if there is none. For functions that call it before any switch. */
+static inline int coir__thread_enter(struct coir__thread **out)
+{
+    *out = coir__thread_here();
+    return *out != &coir__no_thread ? COIR_OK : coir__thread_make(out);
+}
+
+/* What the system's thread-exit hook calls, on the thread's own stack. */
+void coir__thread_exit(struct coir__thread *thread);
+
+/* In the child of a fork: all threads but the calling one are no more. */
+void coir__thread_forked(void);
+
+/* Gives back the stack of the fiber that ended last, if nobody has yet. */
+static inline void coir__thread_reclaim(struct coir__thread *thread)
+{
+    if (thread->leaving.source != COIR__STACK_NONE)
+        coir__stack_give(thread, &thread->leaving);
+}
+
+/* Adds a fiber to the owner's list of live ones; takes it out. */
+static inline void coir__thread_adopt(struct coir__thread *thread, coir_fiber *f)
+{
+    f->owner = thread;
+    f->previous = NULL;
+    f->next = thread->fibers;
+    if (f->next != NULL)
+        f->next->previous = f;
+    thread->fibers = f;
+}
+
+static inline void coir__thread_drop(coir_fiber *f)
+{
+    if (f->previous != NULL)
+        f->previous->next = f->next;
+    else
+        f->owner->fibers = f->next;
+    if (f->next != NULL)
+        f->next->previous = f->previous;
+}
+
+#endif

@@ -1,0 +1,28 @@
+dnl SPDX-License-Identifier: MIT
+dnl COIR_COMPILE_FLAGS(VARIABLE, FLAGS): of the flags, those that the compiler takes, into VARIABLE.
+AC_DEFUN([COIR_COMPILE_FLAGS], [
+  AC_SUBST([$1])
+  for coir_flag in m4_normalize([$2]); do
+    AS_VAR_PUSHDEF([coir_cache], [coir_cv_compile_$coir_flag])
+    AC_CACHE_CHECK([whether $CC takes $coir_flag], [coir_cache], [
+      coir_saved=$CFLAGS
+      CFLAGS="$CFLAGS -Werror $coir_flag"
+      AC_COMPILE_IFELSE([AC_LANG_PROGRAM()], [AS_VAR_SET([coir_cache], [yes])], [AS_VAR_SET([coir_cache], [no])])
+      CFLAGS=$coir_saved])
+    AS_VAR_IF([coir_cache], [yes], [$1="$$1 $coir_flag"])
+    AS_VAR_POPDEF([coir_cache])
+  done])
+
+dnl COIR_LINK_FLAGS(VARIABLE, FLAGS): of the flags, those that the linker takes, into VARIABLE.
+AC_DEFUN([COIR_LINK_FLAGS], [
+  AC_SUBST([$1])
+  for coir_flag in m4_normalize([$2]); do
+    AS_VAR_PUSHDEF([coir_cache], [coir_cv_link_$coir_flag])
+    AC_CACHE_CHECK([whether the linker takes $coir_flag], [coir_cache], [
+      coir_saved=$LDFLAGS
+      LDFLAGS="$LDFLAGS $coir_flag"
+      AC_LINK_IFELSE([AC_LANG_PROGRAM()], [AS_VAR_SET([coir_cache], [yes])], [AS_VAR_SET([coir_cache], [no])])
+      LDFLAGS=$coir_saved])
+    AS_VAR_IF([coir_cache], [yes], [$1="$$1 $coir_flag"])
+    AS_VAR_POPDEF([coir_cache])
+  done])

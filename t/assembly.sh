@@ -1,0 +1,52 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# What packagers look for in the objects: stacks that need not be executable, honest notes, no text relocations.
+. "$srcdir/t/tap.sh"
+
+objects=$(ls lib/*/.libs/*-switch_*.o 2> /dev/null)
+
+stack_note() {
+    for object in $objects; do
+        readelf -SW "$object" | grep -q '\.note\.GNU-stack' || { echo "$object"; return 1; }
+        readelf -SW "$object" | grep '\.note\.GNU-stack' | grep -q ' X ' && { echo "$object: executable"; return 1; }
+    done
+    return 0
+}
+property_note() {
+    for object in $objects; do
+        readelf -nW "$object" | grep -q 'x86 feature: IBT, SHSTK' || { echo "$object"; return 1; }
+    done
+}
+# Entries that are reached through pointers begin with a landing pad; every indirect jump is notrack, and none returns.
+landing_pads() {
+    objdump -d --no-show-raw-insn $objects | awk '
+        /^[0-9a-f]+ <.*>:$/ { name = $2; fresh = 1; next }
+        fresh && /^ / {
+            fresh = 0
+            if (name ~ /switch_|trampoline|interrupted/ && $2 != "endbr64") { print name " has no endbr64"; bad = 1 }
+        }
+        $2 == "jmp" && $3 ~ /^\*/  { print name " jumps without notrack"; bad = 1 }
+        $2 ~ /^ret/                { print name " returns"; bad = 1 }
+        END { exit bad }'
+}
+no_text_relocations() { ! readelf -dW .libs/libcoir.so | grep -i textrel; }
+no_executable_stack() { readelf -lW .libs/libcoir.so | awk '/GNU_STACK/ { found = 1; bad = /RWE/ } END { exit !found || bad }'; }
+not_unloaded() { readelf -dW .libs/libcoir.so | grep -q NODELETE; }
+
+if ! have readelf || ! have objdump; then
+    skip "objects of the assembly" "no readelf or objdump here"
+elif [ -z "$objects" ]; then
+    skip "objects of the assembly" "no assembly in this build"
+else
+    check "assembly needs no executable stack" stack_note
+    check "assembly carries the IBT and SHSTK marks" property_note
+    check "assembly keeps to them: landing pads, notrack, no ret" landing_pads
+fi
+if have readelf && [ -f .libs/libcoir.so ]; then
+    check "the library has no text relocations" no_text_relocations
+    check "the library needs no executable stack" no_executable_stack
+    check "the library stays loaded" not_unloaded
+else
+    skip "the shared library" "no readelf, or no shared library in this build"
+fi
+plan

@@ -1,0 +1,22 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# A platform is chosen by file: shared code does not ask which one it is, and neither half knows the other's.
+. "$srcdir/t/tap.sh"
+
+asks='^[[:space:]]*#[[:space:]]*(if|elif|ifdef|ifndef).*(_WIN32|_MSC_VER|__MINGW|__CYGWIN|__linux__|__APPLE__|BSD__|__unix__|__x86_64__|__aarch64__|__ELF__)'
+
+none_asks() { ! grep -nE "$asks" "$srcdir"/lib/*.[ch]; }
+posix_asks() { ! grep -rnE '_WIN32|__MINGW|windows\.h' "$srcdir/lib/posix"; }
+config_first() {
+    for file in "$srcdir"/lib/*.c "$srcdir"/lib/*/*.c; do
+        [ "$(grep -m1 '^#include' "$file")" = '#include <config.h>' ] || { echo "$file"; return 1; }
+    done
+}
+# Public headers may ask about the compiler in one place only.
+headers_ask() { ! grep -nE "$asks" "$srcdir"/include/coir/*.h "$srcdir"/include/*.h | grep -v '/api\.h:'; }
+
+check "shared code does not ask for the platform" none_asks
+check "POSIX code does not know Windows" posix_asks
+check "every source file includes config.h first" config_first
+check "public headers ask in api.h only" headers_ask
+plan

@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# run.sh PROGRAM: runs a test program once on each backend of this build and joins the results in one TAP stream.
+#
+#   COIR_TEST_BACKENDS  the backends, separated by blanks
+#   TEST_RUNNER         a command to run the program with, such as "valgrind --error-exitcode=9"
+
+program=$1
+list=$(mktemp) || exit 99
+trap 'rm -f "$list"' EXIT
+
+for backend in ${COIR_TEST_BACKENDS:?}; do
+    COIR_BACKEND=$backend
+    export COIR_BACKEND
+    cases=$("$program" --count)
+    echo "backend $backend"
+    if [ "$cases" = all ]; then
+        $TEST_RUNNER "$program" 2>&1
+        echo "status $?"
+    else
+        case=1
+        while [ "$case" -le "$cases" ]; do
+            $TEST_RUNNER "$program" "$case" 2>&1
+            echo "status $?"
+            case=$((case + 1))
+        done
+    fi
+done > "$list"
+
+# A program that ended badly without saying which case failed, or that ran fewer cases than it planned, is a failure.
+awk '
+    function result(verdict, text) { printf "%s %d - [%s] %s\n", verdict, ++count, backend, text }
+    function name(line) {
+        sub(/^(not )?ok [0-9]+ - /, "", line)
+        sub(/^[^ ]*:cases:/, "", line)          # libcheck: file:group:case: message
+        sub(/: Passed$/, "", line)
+        return line
+    }
+    /^backend / { backend = $2; planned = seen = failed = 0; next }
+    /^1\.\./    { planned = substr($0, 4); next }
+    /^ok /      { seen++; result("ok", name($0)); next }
+    /^not ok /  { seen++; failed++; result("not ok", name($0)); next }
+    /^status /  {
+        if (seen != planned)
+            result("not ok", "ended with status " $2 " after " seen " of " planned " cases")
+        else if ($2 != 0 && failed == 0)
+            result("not ok", "ended with status " $2 ", all cases passed")
+        planned = seen = failed = 0
+        next
+    }
+    { print "# " $0 }
+    END { print "1.." count }
+' "$list"

@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Each sample prints what is in its .expected file, on every backend. And the README's first program is samples/hello.c.
+. "$srcdir/t/tap.sh"
+
+prints_expected() {
+    "samples/$1" $2 > "samples.out" 2> samples.err || { cat samples.err; return 1; }
+    tr -d '\r' < samples.out | diff "$srcdir/samples/$1.expected" -
+}
+many_refuses() {
+    for word in 0 -1 x 1x ''; do
+        samples/many "$word" > samples.out 2> samples.err
+        [ $? = 2 ] || { echo "many '$word'"; return 1; }
+    done
+}
+many_fails() {
+    samples/many 3 2000000000000000000 > samples.out 2> samples.err && return 1
+    grep -q 'out of memory' samples.err
+}
+in_readme() {
+    awk '/^```c$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' "$srcdir/README.md" > samples.out
+    [ -s samples.out ] && sed 1,2d "$srcdir/samples/hello.c" | diff samples.out -
+}
+
+for backend in $COIR_TEST_BACKENDS; do
+    COIR_BACKEND=$backend
+    export COIR_BACKEND
+    for sample in handle hello naps; do
+        check "[$backend] $sample" prints_expected $sample
+    done
+    # The million is what the sample is for; under a tool, where it would take an hour, the sum of a few must do.
+    if [ -n "$T_INSTRUMENTED" ]; then
+        skip "[$backend] many" "instrumented: run with 1000 by hand"
+    else
+        check "[$backend] many" prints_expected many
+    fi
+    check "[$backend] many refuses what is no number" many_refuses
+    check "[$backend] many says that memory is short" many_fails
+done
+check "the README's program is the sample" in_readme
+rm -f samples.out samples.err
+plan

@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: MIT
+# tap.sh - for test scripts: result lines of the Test Anything Protocol.
+
+count=0
+
+ok()     { count=$((count + 1)); echo "ok $count - $*"; }
+not_ok() { count=$((count + 1)); echo "not ok $count - $*"; }
+skip()   { count=$((count + 1)); echo "ok $count - $1 # SKIP $2"; }
+plan()   { echo "1..$count"; }
+
+# check NAME COMMAND...: ok if the command succeeds; what it prints is a comment.
+check() {
+    name=$1
+    shift
+    if output=$("$@" 2>&1); then ok "$name"; else not_ok "$name"; echo "$output" | sed 's/^/# /'; fi
+}
+
+# have PROGRAM: is it there?
+have() { command -v "$1" > /dev/null 2>&1; }

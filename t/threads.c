@@ -1,0 +1,394 @@
+/* SPDX-License-Identifier: MIT */
+/* Fibers and threads: whose they are, what is left when a thread ends, and fork. */
+
+#include "t.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void on_thread(void *(*fn)(void *), void *arg)
+{
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, fn, arg), 0);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+}
+
+static void *yield_twice(void *arg)
+{
+    coir_yield(T_VALUE(1), NULL);
+    coir_yield(T_VALUE(2), NULL);
+    return arg;
+}
+
+static void *try_everything(void *arg)
+{
+    coir_fiber *f = arg;
+    void *result = T_VALUE(99);
+    ck_assert_int_eq(coir_resume(f, NULL, &result), COIR_ETHREAD);
+    ck_assert_int_eq(coir_cancel(f, &result), COIR_ETHREAD);
+    ck_assert_int_eq(coir_destroy(f), COIR_ETHREAD);
+    ck_assert_int_eq(T_NUMBER(result), 99);
+    return NULL;
+}
+
+static void *switch_to_it(void *f)
+{
+    ck_assert_int_eq(coir_switch(f, NULL, NULL), COIR_ETHREAD);
+    return NULL;
+}
+
+static void *try_from_a_fiber(void *f)
+{
+    coir_fiber *own = t_create(switch_to_it, f);
+    try_everything(f);
+    ck_assert_int_eq(coir_resume(own, NULL, NULL), COIR_DONE);
+    coir_destroy(own);
+    return NULL;
+}
+
+START_TEST(another_threads_fiber_cannot_be_used)
+{
+    coir_fiber *f = t_create(yield_twice, NULL);
+    on_thread(try_everything, f); /* new */
+    on_thread(try_from_a_fiber, f);
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_YIELDED);
+    on_thread(try_everything, f); /* suspended */
+    on_thread(try_from_a_fiber, f);
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_YIELDED);
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
+    coir_destroy(f);
+}
+END_TEST
+
+static void *resume_is_dead_then_destroy(void *f)
+{
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_EDEAD);
+    ck_assert_int_eq(coir_destroy(f), COIR_OK);
+    return NULL;
+}
+
+START_TEST(a_finished_fiber_can_be_destroyed_by_any_thread)
+{
+    coir_fiber *f = t_create(yield_twice, NULL), *g = t_create(yield_twice, NULL);
+    while (coir_resume(f, NULL, NULL) > 0)
+        ;
+    on_thread(resume_is_dead_then_destroy, f);
+    while (coir_resume(g, NULL, NULL) > 0) /* our pool and our last stack are still ours */
+        ;
+    coir_destroy(g);
+}
+END_TEST
+
+static void *run_many(void *arg)
+{
+    enum { MOST = 500 };
+    int count = t_instrumented() ? 40 : MOST;
+    coir_fiber *fibers[MOST];
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < count; i++)
+            fibers[i] = t_create(yield_twice, NULL);
+        for (int turn = 0; turn < 3; turn++)
+            for (int i = 0; i < count; i++)
+                ck_assert_int_eq(coir_resume(fibers[i], NULL, NULL), turn < 2 ? COIR_YIELDED : COIR_DONE);
+        for (int i = 0; i < count; i++)
+            ck_assert_int_eq(coir_destroy(fibers[i]), COIR_OK);
+        coir_pool_trim(10);
+    }
+    return arg;
+}
+
+START_TEST(threads_run_their_own_fibers_side_by_side)
+{
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, run_many, NULL), 0);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+}
+END_TEST
+
+/* ---- what a thread leaves behind ---- */
+
+static char events[64];
+
+static void event(void *text)
+{
+    strcat(events, text);
+}
+
+static void *defer_and_yield(void *arg)
+{
+    coir_defer(event, arg);
+    coir_yield(NULL, NULL);
+    event("ran on");
+    return NULL;
+}
+
+static coir_fiber *left_new, *left_suspended, *left_done;
+
+static void *leave_three(void *arg)
+{
+    left_new = t_create(yield_twice, NULL);
+    left_suspended = t_create(defer_and_yield, "deferred");
+    coir_resume(left_suspended, NULL, NULL);
+    left_done = t_create(yield_twice, NULL);
+    while (coir_resume(left_done, NULL, NULL) > 0)
+        ;
+    return arg;
+}
+
+static void check_left(void)
+{
+    ck_assert_int_eq(coir_fiber_state(left_new), COIR_STATE_NEW);
+    ck_assert_int_eq(coir_fiber_state(left_suspended), COIR_STATE_SUSPENDED);
+    ck_assert_int_eq(coir_fiber_state(left_done), COIR_STATE_DONE);
+    ck_assert_int_eq(coir_resume(left_new, NULL, NULL), COIR_ETHREAD);
+    ck_assert_int_eq(coir_resume(left_suspended, NULL, NULL), COIR_ETHREAD);
+    ck_assert_int_eq(coir_cancel(left_suspended, NULL), COIR_ETHREAD);
+    ck_assert_int_eq(coir_resume(left_done, NULL, NULL), COIR_EDEAD);
+    ck_assert_str_eq(events, "");
+}
+
+static void destroy_left(void)
+{
+    ck_assert_int_eq(coir_destroy(left_new), COIR_OK);
+    ck_assert_int_eq(coir_destroy(left_done), COIR_OK);
+    ck_assert_int_eq(coir_destroy(left_suspended), COIR_OK);
+    ck_assert_str_eq(events, "deferred");
+}
+
+START_TEST(fibers_left_by_a_thread_can_be_destroyed_by_any)
+{
+    on_thread(leave_three, NULL); /* this thread has never had a fiber */
+    check_left();
+    destroy_left();
+}
+END_TEST
+
+static void *destroy_left_from_fiber(void *arg)
+{
+    destroy_left();
+    return arg;
+}
+
+START_TEST(also_from_inside_a_fiber_and_after_new_threads_came)
+{
+    on_thread(leave_three, NULL);
+    on_thread(run_many, NULL); /* its record may lie where the first one's was */
+    check_left();
+    coir_fiber *f = t_create(destroy_left_from_fiber, NULL);
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
+    coir_destroy(f);
+}
+END_TEST
+
+static coir_fiber *exiting_inner, *exiting_outer;
+
+static void *exit_the_thread(void *arg)
+{
+    coir_defer(event, "inner ");
+    pthread_exit(arg);
+}
+
+static void *resume_the_exiting(void *arg)
+{
+    coir_defer(event, "outer ");
+    exiting_inner = t_create(exit_the_thread, arg);
+    coir_resume(exiting_inner, NULL, NULL);
+    event("not reached");
+    return NULL;
+}
+
+static void *run_into_exit(void *arg)
+{
+    exiting_outer = t_create(resume_the_exiting, arg);
+    coir_resume(exiting_outer, NULL, NULL);
+    event("not reached");
+    return NULL;
+}
+
+START_TEST(pthread_exit_in_a_nested_fiber_ends_the_thread)
+{
+    pthread_t thread;
+    void *status = NULL;
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_into_exit, T_VALUE(42)), 0);
+    ck_assert_int_eq(pthread_join(thread, &status), 0);
+    ck_assert_int_eq(T_NUMBER(status), 42);
+    ck_assert_int_eq(coir_fiber_state(exiting_inner), COIR_STATE_DONE);
+    ck_assert_int_eq(coir_fiber_state(exiting_outer), COIR_STATE_DONE);
+    ck_assert_int_eq(coir_resume(exiting_inner, NULL, NULL), COIR_EDEAD);
+    ck_assert_str_eq(events, "");
+    ck_assert_int_eq(coir_destroy(exiting_inner), COIR_OK);
+    ck_assert_int_eq(coir_destroy(exiting_outer), COIR_OK);
+    ck_assert_str_eq(events, "inner outer ");
+}
+END_TEST
+
+/* A destructor of thread-specific data that uses fibers after the library has said goodbye to the thread. */
+static pthread_key_t late_key;
+
+static void use_fibers_late(void *arg)
+{
+    coir_fiber *f = t_create(yield_twice, NULL);
+    (void)arg;
+    while (coir_resume(f, NULL, NULL) > 0)
+        ;
+    coir_destroy(f);
+    event("late ");
+}
+
+static void *set_late_key(void *arg)
+{
+    coir_destroy(t_create(yield_twice, NULL)); /* the library's key is older than this one: its destructor runs first */
+    pthread_setspecific(late_key, &late_key);
+    return arg;
+}
+
+START_TEST(fibers_work_in_destructors_of_thread_specific_data)
+{
+    ck_assert_int_eq(coir_destroy(t_create(yield_twice, NULL)), COIR_OK);
+    ck_assert_int_eq(pthread_key_create(&late_key, use_fibers_late), 0);
+    on_thread(set_late_key, NULL);
+    ck_assert_str_eq(events, "late ");
+}
+END_TEST
+
+/* ---- fork ---- */
+
+static coir_fiber *foreign;
+static pthread_barrier_t barrier;
+
+static void *hold_a_fiber(void *arg)
+{
+    foreign = t_create(defer_and_yield, "deferred");
+    coir_resume(foreign, NULL, NULL);
+    pthread_barrier_wait(&barrier); /* it is there */
+    pthread_barrier_wait(&barrier); /* the child was tried */
+    coir_destroy(foreign);
+    return arg;
+}
+
+/* What happens in the child: its exit status. */
+static int use_fibers_in_child(coir_fiber *sibling)
+{
+    coir_fiber *f = NULL;
+    if (coir_resume(sibling, NULL, NULL) != COIR_YIELDED || coir_resume(sibling, NULL, NULL) != COIR_DONE)
+        return 1;
+    if (coir_destroy(sibling) != COIR_OK)
+        return 2;
+    if (coir_create(&f, yield_twice, NULL, NULL) != COIR_OK || coir_resume(f, NULL, NULL) != COIR_YIELDED)
+        return 3;
+    if (coir_resume(foreign, NULL, NULL) != COIR_ETHREAD)
+        return 4;
+    if (coir_destroy(foreign) != COIR_OK || strcmp(events, "deferred") != 0)
+        return 5;
+    return coir_yield(T_VALUE(7), NULL) == COIR_OK ? 0 : 6;
+}
+
+static void *fork_inside(void *sibling)
+{
+    pid_t child = fork();
+    if (child == 0)
+        return T_VALUE(use_fibers_in_child(sibling));
+    coir_yield(T_VALUE(child), NULL);
+    return NULL;
+}
+
+START_TEST(fork_in_a_fiber_leaves_both_processes_with_working_fibers)
+{
+    pthread_t thread;
+    void *result;
+    int status;
+    pid_t self = getpid();
+    coir_fiber *sibling = t_create(yield_twice, NULL);
+    coir_fiber *f = t_create(fork_inside, sibling);
+
+    coir_resume(sibling, NULL, NULL);
+    pthread_barrier_init(&barrier, NULL, 2);
+    pthread_create(&thread, NULL, hold_a_fiber, NULL);
+    pthread_barrier_wait(&barrier);
+
+    ck_assert_int_eq(coir_resume(f, NULL, &result), COIR_YIELDED);
+    if (getpid() != self) { /* the child yielded 7; let it return its status */
+        int yielded = T_NUMBER(result);
+        if (coir_resume(f, NULL, &result) != COIR_DONE)
+            _exit(7);
+        _exit(yielded == 7 ? T_NUMBER(result) : 8);
+    }
+    ck_assert_int_eq(waitpid(T_NUMBER(result), &status, 0), T_NUMBER(result));
+    ck_assert_int_eq(status, 0);
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
+    ck_assert_int_eq(coir_resume(sibling, NULL, NULL), COIR_YIELDED);
+    coir_destroy(sibling);
+    coir_destroy(f);
+    pthread_barrier_wait(&barrier);
+    pthread_join(thread, NULL);
+}
+END_TEST
+
+/* Forks while other threads create and destroy, so that the lock may be held at any moment: no child may hang. */
+static _Atomic int stop;
+
+static void *churn(void *arg)
+{
+    while (!stop) {
+        coir_fiber *fibers[40];
+        for (int i = 0; i < 40; i++)
+            fibers[i] = t_create(yield_twice, NULL);
+        for (int i = 0; i < 40; i++)
+            coir_destroy(fibers[i]);
+        coir_pool_trim(0);
+    }
+    return arg;
+}
+
+START_TEST(a_fork_while_other_threads_are_busy_leaves_a_working_child)
+{
+    pthread_t threads[2];
+    for (int i = 0; i < 2; i++)
+        pthread_create(&threads[i], NULL, churn, NULL);
+    for (int i = 0; i < 30; i++) {
+        int status = -1;
+        pid_t child = fork();
+        if (child == 0) {
+            coir_fiber *fibers[100];
+            for (int k = 0; k < 100; k++)
+                if (coir_create(&fibers[k], yield_twice, NULL, NULL) != COIR_OK)
+                    _exit(1);
+            coir_pool_trim(0);
+            _exit(0);
+        }
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+    }
+    stop = 1;
+    for (int i = 0; i < 2; i++)
+        pthread_join(threads[i], NULL);
+}
+END_TEST
+
+static void *exit_the_process(void *arg)
+{
+    exit(T_NUMBER(arg));
+}
+
+static void run_into_process_exit(void *arg)
+{
+    coir_resume(t_create(exit_the_process, arg), NULL, NULL);
+}
+
+START_TEST(exit_in_a_fiber_ends_the_process)
+{
+    ck_assert_int_eq(t_signal_of(run_into_process_exit, T_VALUE(0)), 0);
+    ck_assert_int_eq(t_signal_of(run_into_process_exit, T_VALUE(3)), -1);
+}
+END_TEST
+
+T_MAIN(another_threads_fiber_cannot_be_used, a_finished_fiber_can_be_destroyed_by_any_thread,
+       threads_run_their_own_fibers_side_by_side, fibers_left_by_a_thread_can_be_destroyed_by_any,
+       also_from_inside_a_fiber_and_after_new_threads_came, pthread_exit_in_a_nested_fiber_ends_the_thread,
+       fibers_work_in_destructors_of_thread_specific_data, fork_in_a_fiber_leaves_both_processes_with_working_fibers,
+       a_fork_while_other_threads_are_busy_leaves_a_working_child, exit_in_a_fiber_ends_the_process)
