@@ -112,7 +112,7 @@ static void prepare(coir_fiber *f, void (*entry)(void))
 int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt)
 {
     struct coir__thread *thread;
-    coir_fiber *f;
+    coir_fiber *f = NULL;
     int error;
 
     if (out == NULL || fn == NULL)

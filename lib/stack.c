@@ -11,6 +11,7 @@
 #include "fiber.h"
 #include "pages.h"
 #include "thread.h"
+#include "tools.h"
 
 #define DEFAULT_SIZE ((size_t)256 * 1024)
 #define WORK_SIZE 4096 /* what the smallest stack has besides a signal's frame */
@@ -88,7 +89,7 @@ static int take_from_pool(struct coir__thread *thread, size_t size, const coir_o
     return COIR_OK;
 }
 
-int coir__stack_take(struct coir__thread *thread, const coir_options *opt, struct coir__stack *out)
+static int take(struct coir__thread *thread, const coir_options *opt, struct coir__stack *out)
 {
     size_t size = opt->stack_size != 0 ? opt->stack_size : DEFAULT_SIZE;
 
@@ -103,10 +104,20 @@ int coir__stack_take(struct coir__thread *thread, const coir_options *opt, struc
     return take_from_pool(thread, size, opt, out);
 }
 
+int coir__stack_take(struct coir__thread *thread, const coir_options *opt, struct coir__stack *out)
+{
+    int error = take(thread, opt, out);
+
+    if (error == COIR_OK)
+        out->notice = coir__tools_stack_begin(out->low, out->size);
+    return error;
+}
+
 void coir__stack_give(struct coir__thread *thread, struct coir__stack *stack)
 {
     uint8_t source = stack->source;
 
+    coir__tools_stack_end(stack->notice);
     stack->source = COIR__STACK_NONE;
     if (source == COIR__STACK_POOL)
         coir__pool_give(&thread->pool, stack->slot);

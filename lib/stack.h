@@ -29,6 +29,7 @@ struct coir__stack {
     bool guarded;    /* of a pool's */
     uint16_t colour; /* bytes at its top that stay unused, so that the tops of many stacks do not meet in the same cache
                         sets */
+    uint32_t notice; /* what memory checkers know it by */
 };
 
 /* Most programs ask for the same stack again and again, so the one that was used last serves an equal request without

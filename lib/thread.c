@@ -132,7 +132,8 @@ void coir__thread_exit(struct coir__thread *thread)
     coir__release(thread, sizeof *thread);
 }
 
-/* The other threads' records and pools stay where they are: memory that the child shares with its parent. */
+/* The other threads' records and pools stay as they are, memory that the child shares with its parent: giving them back
+ * would mean to call the program's allocator, whose own lock may be held by a thread that is no more. */
 void coir__thread_forked(void)
 {
     struct coir__thread *self = coir__thread_now();
@@ -140,10 +141,4 @@ void coir__thread_forked(void)
     for (struct coir__thread *thread = threads; thread != NULL; thread = thread->next)
         if (thread != self)
             orphan_all(thread);
-    threads = NULL;
-    if (self != &coir__no_thread) {
-        self->next = NULL;
-        self->previous = NULL;
-        threads = self;
-    }
 }

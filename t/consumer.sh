@@ -24,6 +24,6 @@ fi
 if ls "$destdir$libdir"/libcoir.a > /dev/null 2>&1; then
     $cc -o static hello.c $(pkg-config --cflags coir) "$destdir$libdir/libcoir.a" \
         $(pkg-config --static --libs-only-l coir | sed 's/-lcoir//')
-    LD_LIBRARY_PATH= ./static | diff hello.expected -
+    LD_LIBRARY_PATH='' ./static | diff hello.expected -
     echo "installed static library: a program builds and runs"
 fi

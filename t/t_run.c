@@ -59,14 +59,16 @@ int t_signal_of(void (*fn)(void *arg), void *arg)
 int t_run(const char *file, const t_case *cases, int count, int argc, char **argv)
 {
     SRunner *runner;
-    Suite *suite = suite_create(file);
-    TCase *group = tcase_create("cases");
+    Suite *suite;
+    TCase *group;
     int failed;
 
     if (argc > 1 && strcmp(argv[1], "--count") == 0) {
         puts("all");
         return 0;
     }
+    suite = suite_create(file);
+    group = tcase_create("cases");
     tcase_set_timeout(group, 120);
     for (int i = 0; i < count; i++)
         if (argc < 2 || atoi(argv[1]) == i + 1)

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # SPDX-License-Identifier: MIT
 # tap.sh - for test scripts: result lines of the Test Anything Protocol.
 
