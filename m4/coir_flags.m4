@@ -26,3 +26,15 @@ AC_DEFUN([COIR_LINK_FLAGS], [
     AS_VAR_IF([coir_cache], [yes], [$1="$$1 $coir_flag"])
     AS_VAR_POPDEF([coir_cache])
   done])
+
+dnl COIR_PKG_LINKS(PREFIX, MODULES, VARIABLE, PROLOGUE, BODY): sets PREFIX_CFLAGS and PREFIX_LIBS from pkg-config, and
+dnl VARIABLE to whether a program links with them. pkg-config alone may answer with a library for another system or C
+dnl library than the compiler's.
+AC_DEFUN([COIR_PKG_LINKS], [
+  $3=no
+  PKG_CHECK_MODULES([$1], [$2], [
+    coir_saved_CFLAGS=$CFLAGS coir_saved_LIBS=$LIBS
+    CFLAGS="$CFLAGS $$1_CFLAGS" LIBS="$$1_LIBS $LIBS"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM([$4], [$5])], [$3=yes])
+    CFLAGS=$coir_saved_CFLAGS LIBS=$coir_saved_LIBS], [:])
+  AS_IF([test $$3 = no], [$1_CFLAGS= $1_LIBS=])])

@@ -12,7 +12,7 @@ trap 'rm -f "$list"' EXIT
 for backend in ${COIR_TEST_BACKENDS:?}; do
     COIR_BACKEND=$backend
     export COIR_BACKEND
-    cases=$("$program" --count)
+    cases=$($TEST_RUNNER "$program" --count)
     echo "backend $backend"
     if [ "$cases" = all ]; then
         $TEST_RUNNER "$program" 2>&1

@@ -4,17 +4,17 @@
 . "$srcdir/t/tap.sh"
 
 prints_expected() {
-    "samples/$1" $2 > "samples.out" 2> samples.err || { cat samples.err; return 1; }
+    $TEST_RUNNER "samples/$1" > samples.out 2> samples.err || { cat samples.err; return 1; }
     tr -d '\r' < samples.out | diff "$srcdir/samples/$1.expected" -
 }
 many_refuses() {
     for word in 0 -1 x 1x ''; do
-        samples/many "$word" > samples.out 2> samples.err
+        $TEST_RUNNER samples/many "$word" > samples.out 2> samples.err
         [ $? = 2 ] || { echo "many '$word'"; return 1; }
     done
 }
 many_fails() {
-    samples/many 3 2000000000000000000 > samples.out 2> samples.err && return 1
+    $TEST_RUNNER samples/many 3 2000000000000000000 > samples.out 2> samples.err && return 1
     grep -q 'out of memory' samples.err
 }
 in_readme() {

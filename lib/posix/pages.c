@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,9 +19,13 @@
 
 #include "pages.h"
 
-/* Linux 6.13 has it; headers may be older than the kernel. Value: include/uapi/asm-generic/mman-common.h of Linux. */
+/* Linux 6.13 and 5.14 have them; headers may be older than the kernel. Values: include/uapi/asm-generic/mman-common.h of
+ * Linux. */
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
+#endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
 #endif
 
 /* The largest signal frame of this processor, from the kernel: include/uapi/linux/auxvec.h of Linux, x86 since 5.14. */
@@ -76,10 +81,24 @@ void coir__pages_release(void *low, size_t size)
     munmap(low, size);
 }
 
+/* A guard that takes no mapping. The advice fails with EINVAL before Linux 6.13, and on locked memory (mlockall) at any
+ * time. QEMU's user emulation (seen with 7.2) accepts advice that it does not know and does nothing; so the first guard
+ * is put to the test: to read a true one in fails. */
+static bool install_guard(void *low, size_t size)
+{
+    enum { UNKNOWN, HOLDS, PRETENDED };
+    static _Atomic int guards = UNKNOWN;
+
+    if (guards == PRETENDED || madvise(low, size, MADV_GUARD_INSTALL) != 0)
+        return false;
+    if (guards == UNKNOWN)
+        guards = madvise(low, size, MADV_POPULATE_READ) == 0 ? PRETENDED : HOLDS;
+    return guards == HOLDS;
+}
+
 int coir__pages_guard(void *low, size_t size)
 {
-    /* Fails with EINVAL before Linux 6.13, and on locked memory (mlockall) at any time. */
-    if (madvise(low, size, MADV_GUARD_INSTALL) == 0)
+    if (install_guard(low, size))
         return COIR_OK;
     if (mprotect(low, size, PROT_NONE) == 0)
         return COIR_OK;
