@@ -33,6 +33,30 @@ no_text_relocations() { ! readelf -dW .libs/libcoir.so | grep -i textrel; }
 no_executable_stack() { readelf -lW .libs/libcoir.so | awk '/GNU_STACK/ { found = 1; bad = /RWE/ } END { exit !found || bad }'; }
 not_unloaded() { readelf -dW .libs/libcoir.so | grep -q NODELETE; }
 
+# In optimised builds the public switches do their work and jump into the machine's: no call, so no return after it.
+tail_calls() {
+    for function in coir_resume coir_yield coir_switch; do
+        objdump -d --no-show-raw-insn .libs/libcoir.so | awk -v name="<$function>:" '
+            $2 == name { inside = 1; next }
+            inside && /^$/ { exit }
+            inside && $2 ~ /^call/ { print name " calls"; bad = 1 }
+            inside && /jmp +\*/ { jumps = 1 }
+            END { if (!jumps) { print name " does not jump"; bad = 1 } exit bad }' || return 1
+    done
+}
+
+name="resume, yield and switch end in a jump"
+if [ -n "$T_INSTRUMENTED" ]; then
+    skip "$name" "instrumented"
+elif ! have objdump || [ ! -f .libs/libcoir.so ]; then
+    skip "$name" "no objdump, or no shared library in this build"
+else
+    case " $CFLAGS " in
+        *" -O2 "*) check "$name" tail_calls ;;
+        *) skip "$name" "not compiled with -O2" ;;
+    esac
+fi
+
 if ! have readelf || ! have objdump; then
     skip "objects of the assembly" "no readelf or objdump here"
 elif [ -z "$objects" ]; then

@@ -22,6 +22,23 @@ in_readme() {
     [ -s samples.out ] && sed 1,2d "$srcdir/samples/hello.c" | diff samples.out -
 }
 
+builds_against_the_build_tree() {
+    $CC -o samples.program "$srcdir/samples/hello.c" \
+        $(PKG_CONFIG_PATH=$PWD pkg-config --cflags --libs coir) || return 1
+    LD_LIBRARY_PATH=$PWD/.libs ./samples.program | diff "$srcdir/samples/hello.expected" -
+    status=$?
+    rm -f samples.program
+    return $status
+}
+
+name="a program builds against the build tree through pkg-config"
+if ! have pkg-config; then
+    skip "$name" "no pkg-config here"
+elif [ -n "$T_INSTRUMENTED$TEST_RUNNER" ] || [ ! -f .libs/libcoir.so ]; then
+    skip "$name" "instrumented, foreign, or no shared library in this build"
+else
+    check "$name" builds_against_the_build_tree
+fi
 for backend in $COIR_TEST_BACKENDS; do
     COIR_BACKEND=$backend
     export COIR_BACKEND
