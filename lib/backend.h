@@ -61,6 +61,10 @@ struct coir__backend {
     void (*fpenv_load)(const struct coir__fpenv *fpenv);
 };
 
+/* fiber.c: for a backend that can tell that the current fiber is being left by a forced unwinding (pthread_exit): its
+ * resumer is the current one from now on. */
+void coir__fiber_unwound(void);
+
 /* Picks the backend unless one is picked: COIR_OK or COIR_ENOTSUP. */
 int coir__backend_choose(void);
 

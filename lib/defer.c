@@ -22,6 +22,8 @@ int coir_defer(void (*fn)(void *arg), void *arg)
         return COIR_EINVAL;
     if (f->special & COIR__ROOT)
         return COIR_ENOTFIBER;
+    if (f->special & COIR__DESTRUCTING)
+        return COIR_ECANCELED;
     entry = coir__allocate(sizeof *entry);
     if (entry == NULL)
         return COIR_ENOMEM;

@@ -130,6 +130,7 @@ int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *op
         return error;
     if (f->flags & COIR_KEEP_FPENV)
         coir__careful_fpenv(&f->fpenv);
+    f->serial = thread->next_serial++;
     prepare(f, fiber_main);
     coir__thread_adopt(thread, f);
     *out = f;
@@ -206,23 +207,29 @@ int coir_cancel(coir_fiber *f, void **result)
     return coir__enter(thread, f, NULL, result);
 }
 
-/* Takes over a fiber whose thread has ended. */
-static int adopt_orphan(coir_fiber *f)
+void coir__fiber_unwound(void)
 {
-    struct coir__thread *thread;
-    int error = coir__thread_enter(&thread);
+    struct coir__thread *thread = coir__thread_now();
+    coir_fiber *f = thread->current;
 
-    if (error != COIR_OK)
-        return error;
-    coir__thread_adopt(thread, f);
-    if (f->life == COIR__STARTED)
-        f->resumable_by = thread;
-    return COIR_OK;
+    f->life = COIR__CUT_SHORT;
+    thread->current = f->resumer;
+}
+
+/* Takes over a fiber whose thread has ended. */
+static int adopt_orphan(coir_fiber *f, struct coir__thread **adopter)
+{
+    int error = coir__thread_enter(adopter);
+
+    if (error == COIR_OK)
+        coir__thread_adopt(*adopter, f);
+    return error;
 }
 
 /* Lets a fiber end by itself, on its own stack, from wherever it stands. */
 static void end_early(struct coir__thread *thread, coir_fiber *f)
 {
+    f->in = &f->unwanted; /* not into a frame, which may be gone */
     if (f->life == COIR__CUT_SHORT)
         prepare(f, end_interrupted); /* its frames are gone: from the top of its stack */
     else
@@ -233,18 +240,19 @@ static void end_early(struct coir__thread *thread, coir_fiber *f)
 /* Makes `f` DONE, if this thread may. */
 static int end(coir_fiber *f)
 {
-    struct coir__thread *thread;
+    struct coir__thread *thread = coir__thread_now();
+    bool orphan = f->owner == &coir__thread_ended;
 
-    if (f->owner == &coir__thread_ended) {
-        int error = adopt_orphan(f);
+    if (!orphan && f->owner != thread)
+        return COIR_ETHREAD;
+    /* A thread that is being unwound still stands on the stack of the fiber that it left. */
+    if (!orphan && f->life != COIR__NEW && f->resumable_by == NULL)
+        return COIR_EBUSY;
+    if (orphan) {
+        int error = adopt_orphan(f, &thread);
         if (error != COIR_OK)
             return error;
     }
-    thread = coir__thread_now();
-    if (f->owner != thread)
-        return COIR_ETHREAD;
-    if (f->life == COIR__STARTED && f->resumable_by == NULL)
-        return COIR_EBUSY;
     if (f->life == COIR__NEW)
         end_new(thread, f);
     else

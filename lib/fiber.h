@@ -19,15 +19,16 @@ struct coir__local;
 enum coir__life {
     COIR__NEW,
     COIR__STARTED,
-    COIR__CUT_SHORT, /* its thread ended while it ran; its frames are gone */
+    COIR__CUT_SHORT, /* its thread ended, or is ending, in the middle of it; its frames are gone */
     COIR__DONE
 };
 
 /* Why a fiber's yield or switch must take the slow path. */
 enum coir__special {
-    COIR__ROOT = 1,      /* no fiber: it stands for the thread */
-    COIR__ENDING = 2,    /* runs deferred functions or destructors of keys */
-    COIR__SUBSTITUTE = 4 /* took the place of `stands_for` by coir_switch */
+    COIR__ROOT = 1,       /* no fiber: it stands for the thread */
+    COIR__ENDING = 2,     /* runs deferred functions or destructors of keys */
+    COIR__SUBSTITUTE = 4, /* took the place of `stands_for` by coir_switch */
+    COIR__DESTRUCTING = 8 /* runs destructors of keys: too late to defer anything */
 };
 
 struct coir_fiber {
@@ -44,7 +45,9 @@ struct coir_fiber {
     uint8_t life;                      /* enum coir__life */
     uint16_t flags;                    /* the options' */
 
-    struct coir_fiber *stands_for; /* with COIR__SUBSTITUTE: the fiber whose resume waits */
+    uint64_t serial;               /* no other fiber of the process has it, before or after */
+    uint64_t stands_for;           /* with COIR__SUBSTITUTE: the serial of the fiber whose resume waits. Not its address,
+                                      which a new fiber may have once it is destroyed */
     struct coir__thread *owner;    /* whose thread it is; coir__thread_ended once that has ended */
     struct coir_fiber *next;       /* in its owner's list of live fibers */
     struct coir_fiber *previous;

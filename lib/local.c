@@ -150,6 +150,7 @@ void coir__locals_destroy(coir_fiber *f)
 {
     bool again = true;
 
+    f->special |= COIR__DESTRUCTING;
     for (int pass = 0; again && pass < COIR_KEY_PASSES; pass++) {
         again = false;
         for (unsigned place = 0; place < f->local_count; place++)

@@ -110,10 +110,10 @@ COIR__NOINLINE int coir_yield(void *value, void **result)
 /* Gives `to` the place of `from`: whose resume it answers, and where that wants the value. */
 static void take_place(coir_fiber *from, coir_fiber *to)
 {
-    coir_fiber *asked = from->special & COIR__SUBSTITUTE ? from->stands_for : from;
+    uint64_t asked = from->special & COIR__SUBSTITUTE ? from->stands_for : from->serial;
 
     from->special &= (uint8_t)~COIR__SUBSTITUTE;
-    if (to != asked) {
+    if (to->serial != asked) {
         to->special |= COIR__SUBSTITUTE;
         to->stands_for = asked;
     }

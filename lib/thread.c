@@ -13,7 +13,11 @@
 struct coir__thread coir__no_thread = {.current = &coir__no_thread.root, .root = {.special = COIR__ROOT}};
 struct coir__thread coir__thread_ended = {.current = &coir__thread_ended.root, .root = {.special = COIR__ROOT}};
 
-static struct coir__thread *threads; /* all records, under the lock */
+/* All records, and how many there have been, under the lock. Serials of fibers are this number and, below it, a count of
+ * the thread's own: enough for a trillion fibers in each of sixteen million threads. */
+static struct coir__thread *threads;
+static uint64_t thread_count;
+#define SERIALS_OF_A_THREAD ((uint64_t)1 << 40)
 
 COIR__NOINLINE struct coir__thread *coir__thread_now(void)
 {
@@ -23,6 +27,7 @@ COIR__NOINLINE struct coir__thread *coir__thread_now(void)
 static void list_thread(struct coir__thread *thread)
 {
     coir__lock();
+    thread->next_serial = thread_count++ * SERIALS_OF_A_THREAD;
     thread->next = threads;
     if (threads != NULL)
         threads->previous = thread;

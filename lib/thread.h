@@ -13,6 +13,7 @@ struct coir__thread {
     coir_fiber *current;         /* the fiber that runs, or &root */
     coir_fiber root;             /* stands for the thread itself, as resumer of its outermost fibers */
     coir_fiber *fibers;          /* its fibers that have not ended */
+    uint64_t next_serial;        /* for its next fiber */
     struct coir__stack leaving;  /* the stack of the fiber that ended last. It stood on it till its last switch was over,
                                     so it is up to the next call that comes by to use it or give it back */
     struct coir__handles handles;

@@ -172,6 +172,22 @@ static void *set_all(void *arg)
     return arg;
 }
 
+static void try_to_defer(void *value)
+{
+    destroyed++;
+    ck_assert_int_eq(coir_defer(read_key, value), COIR_ECANCELED);
+}
+
+START_TEST(a_destructor_comes_too_late_to_defer)
+{
+    coir_key_create(&key, try_to_defer);
+    coir_fiber *f = t_create(defer_a_read, T_VALUE(3));
+    coir_resume(f, NULL, NULL);
+    ck_assert_int_eq(destroyed, 1);
+    coir_destroy(f);
+}
+END_TEST
+
 START_TEST(there_are_so_many_keys_and_no_more)
 {
     for (int i = 0; i < COIR_KEYS_MAX; i++)
@@ -191,4 +207,5 @@ END_TEST
 T_MAIN(each_fiber_has_its_own_value, outside_of_a_fiber_there_are_no_values,
        a_deleted_keys_values_are_gone_and_not_the_next_keys, destructors_run_however_the_fiber_ends,
        null_values_are_not_destroyed, values_are_there_for_deferred_functions,
-       destructors_that_set_values_run_again_a_few_times, there_are_so_many_keys_and_no_more)
+       destructors_that_set_values_run_again_a_few_times, a_destructor_comes_too_late_to_defer,
+       there_are_so_many_keys_and_no_more)

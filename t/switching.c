@@ -254,7 +254,31 @@ START_TEST(the_first_of_a_place_may_be_destroyed_by_its_successor)
 }
 END_TEST
 
+/* A fiber that is made where the first of a place was is not the first of that place. */
+static void *replace_a(void *arg)
+{
+    coir_fiber *first = a;
+    coir_destroy(a);
+    a = t_create(yield_its_name, arg);
+    ck_assert(t_instrumented() || a == first); /* or this test shows nothing */
+    coir_switch(a, NULL, NULL);
+    return NULL;
+}
+
+START_TEST(a_new_fiber_at_the_address_of_the_first_is_another)
+{
+    void *result;
+    a = t_create(switch_to_b, "a");
+    b = t_create(replace_a, "new a");
+    ck_assert_int_eq(coir_resume(a, NULL, &result), COIR_SWITCHED);
+    ck_assert_str_eq(result, "new a");
+    coir_destroy(a);
+    coir_destroy(b);
+}
+END_TEST
+
 T_MAIN(the_resumer_hears_that_another_fiber_yielded, the_resumer_hears_that_another_fiber_ended,
        three_fibers_pass_values_in_one_place, a_fiber_that_resumed_the_place_hears_too, a_place_can_be_handed_on_and_on,
        switch_outside_of_a_fiber_is_refused, bad_switches_change_nothing,
-       a_fiber_that_was_left_can_be_destroyed, the_first_of_a_place_may_be_destroyed_by_its_successor)
+       a_fiber_that_was_left_can_be_destroyed, the_first_of_a_place_may_be_destroyed_by_its_successor,
+       a_new_fiber_at_the_address_of_the_first_is_another)

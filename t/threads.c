@@ -227,6 +227,39 @@ START_TEST(pthread_exit_in_a_nested_fiber_ends_the_thread)
 }
 END_TEST
 
+/* What runs while pthread_exit leaves: a cleanup handler of the thread's own frame. */
+static void look_while_leaving(void *arg)
+{
+    (void)arg;
+    if (t_backend_is("asm")) { /* the other cannot tell that the fibers are left */
+        ck_assert_ptr_null(coir_self());
+        ck_assert_int_eq(coir_yield(NULL, NULL), COIR_ENOTFIBER);
+        ck_assert_int_eq(coir_fiber_state(exiting_inner), COIR_STATE_DONE);
+        ck_assert_int_eq(coir_resume(exiting_inner, NULL, NULL), COIR_EDEAD);
+    }
+    ck_assert_int_eq(coir_destroy(exiting_inner), COIR_EBUSY); /* we still stand on its stack */
+    ck_assert_int_eq(coir_destroy(exiting_outer), COIR_EBUSY);
+    event("looked ");
+}
+
+static void *run_into_exit_with_cleanup(void *arg)
+{
+    pthread_cleanup_push(look_while_leaving, NULL);
+    run_into_exit(arg);
+    pthread_cleanup_pop(0);
+    return NULL;
+}
+
+START_TEST(while_pthread_exit_leaves_them_fibers_are_done_but_cannot_be_destroyed)
+{
+    on_thread(run_into_exit_with_cleanup, NULL);
+    ck_assert_str_eq(events, "looked ");
+    ck_assert_int_eq(coir_destroy(exiting_inner), COIR_OK);
+    ck_assert_int_eq(coir_destroy(exiting_outer), COIR_OK);
+    ck_assert_str_eq(events, "looked inner outer ");
+}
+END_TEST
+
 /* A destructor of thread-specific data that uses fibers after the library has said goodbye to the thread. */
 static pthread_key_t late_key;
 
@@ -392,5 +425,6 @@ END_TEST
 T_MAIN(another_threads_fiber_cannot_be_used, a_finished_fiber_can_be_destroyed_by_any_thread,
        threads_run_their_own_fibers_side_by_side, fibers_left_by_a_thread_can_be_destroyed_by_any,
        also_from_inside_a_fiber_and_after_new_threads_came, pthread_exit_in_a_nested_fiber_ends_the_thread,
+       while_pthread_exit_leaves_them_fibers_are_done_but_cannot_be_destroyed,
        fibers_work_in_destructors_of_thread_specific_data, fork_in_a_fiber_leaves_both_processes_with_working_fibers,
        a_fork_while_other_threads_are_busy_leaves_a_working_child, exit_in_a_fiber_ends_the_process)

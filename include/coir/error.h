@@ -24,7 +24,7 @@ extern "C" {
     X(EBUSY, -5, "the fiber is running, or waits for one that it resumed")                                            \
     X(ENOTFIBER, -6, "not called from inside a fiber")                                                                \
     X(ETHREAD, -7, "the fiber belongs to another thread")                                                             \
-    X(ECANCELED, -8, "the fiber was cancelled or is ending")                                                          \
+    X(ECANCELED, -8, "the fiber was cancelled, or runs what it does at its end")                                       \
     X(EAGAIN, -9, "none is left at the moment")                                                                       \
     X(ENOTSUP, -10, "not supported by this system, build or backend")
 

@@ -20,20 +20,30 @@
  *
  * Rules for all that follows:
  *
- * Threads. A fiber belongs to the thread that created it: only that thread may resume, switch to, cancel or destroy it;
- * from another the call returns COIR_ETHREAD and changes nothing. All calls happen, and return, on the calling thread.
- * When a thread ends, fibers that it leaves behind are not unwound; any thread may then destroy them. The functions
- * that ask about a fiber (state, name, data) may be called by any thread, if the program sees to it that the fiber is
- * not destroyed or run meanwhile.
+ * Threads. A fiber belongs to the thread that created it: until it has ended, only that thread may resume, switch to,
+ * cancel or destroy it; from another the call returns COIR_ETHREAD and changes nothing. A fiber that has ended gives
+ * COIR_EDEAD to all threads, and any may destroy it. All calls happen, and return, on the calling thread. When a thread
+ * ends, fibers that it leaves behind are not unwound: a suspended one stays so for ever, and one that was running is
+ * DONE. Any thread may then destroy them, which runs what they have deferred. The functions that ask about a fiber
+ * (state, name, data) may be called by any thread, if the program sees to it that the fiber is not destroyed or run
+ * meanwhile.
+ *
+ * Errors. Where several apply, the one that names the fiber's or the caller's situation comes before COIR_EINVAL for a
+ * value: COIR_ENOTFIBER first, then COIR_EDEAD, COIR_ETHREAD, COIR_EBUSY.
  *
  * What a switch keeps. The callee-saved registers of the platform's ABI (x86-64: System V ABI, AMD64 supplement, table
  * 3.4, "preserved across function calls"), but the floating-point control words only with COIR_KEEP_FPENV. The signal
  * mask is the thread's: assembly does not touch it. On the ucontext backend the system keeps both the signal mask and
- * the floating-point control words for each fiber, whatever the options say.
+ * the floating-point control words for each fiber, whatever the options say. C++'s record of caught and flying exceptions
+ * is the thread's in this release: do not suspend inside a catch block, nor in a destructor that runs for an exception.
  *
  * longjmp inside one fiber is fine, out of one is not. fork, exit and pthread_exit may be called in a fiber. In the
  * child of a fork the fibers of the thread that forked go on; those of other threads are left behind, as if their
- * threads had ended. pthread_exit ends the fibers it leaves without running what they deferred; coir_destroy does.
+ * threads had ended. pthread_exit (and pthread_cancel) leave the fiber and its resumers, which are DONE then; they can be
+ * destroyed once the thread has ended, before that it is COIR_EBUSY. On the assembly backend the cleanup handlers of
+ * all of them run; on ucontext those that pthread_cleanup_push has noted, but of C++ destructors and cleanup attributes
+ * only the innermost fiber's. And on ucontext coir_self() may still be the fiber while the thread is ending: suspend
+ * nothing there.
  *
  * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind) goes from inside
  * a fiber through its resumers to main. On the ucontext backend it ends at the fiber's first function. */
@@ -61,7 +71,8 @@ typedef void *coir_fn(void *arg);
 enum coir_result {
     COIR_DONE = 0,    /* the fiber has ended */
     COIR_YIELDED = 1, /* it has yielded */
-    COIR_SWITCHED = 2 /* another fiber, that had taken its place by coir_switch, has yielded or ended */
+    COIR_SWITCHED = 2 /* another fiber, that had taken its place by coir_switch, has yielded or ended. Which of them is
+                         for the program to know: by the value, or by coir_fiber_state */
 };
 
 /* Flags for coir_options. */
@@ -76,11 +87,12 @@ enum coir_result {
 /* How to make a fiber. Start from all zeros: zero means the default. */
 typedef struct coir_options {
     const char *name;  /* for reports and debuggers; copied. NULL: none */
-    size_t stack_size; /* bytes, without the guard. 0: coir_stack_default(). Less than coir_stack_min() is raised to it,
-                          and all is rounded up to pages. The library uses up to 2.5 KiB at its top */
-    void *stack;       /* the caller's own memory for the stack, aligned to 16 bytes, of stack_size bytes: at least
-                          coir_stack_min(). It gets no guard and must stay until the fiber is destroyed. NULL: the
-                          library's own */
+    size_t stack_size; /* bytes, without the guard. 0: coir_stack_default(). Less than coir_stack_min() is raised to it;
+                          then to the next of four sizes for each power of two, in pages: coir_stack_bounds tells. The
+                          library uses up to 3 KiB at its top */
+    void *stack;       /* the caller's own memory for the stack, aligned to 16 bytes, of exactly stack_size bytes, which
+                          must be given and at least coir_stack_min(). It gets no guard and must stay until the fiber has
+                          ended. NULL: the library's own */
     void *data;        /* the first value of coir_fiber_data */
     unsigned flags;    /* COIR_KEEP_FPENV and so on, joined by | */
     unsigned reserved_flags;
@@ -109,7 +121,8 @@ COIR_API int coir_resume(coir_fiber *f, void *value, void **result);
 
 /* Suspends the current fiber and makes the coir_resume that runs it return COIR_YIELDED with `value`. Control comes back
  * when the fiber is resumed: then COIR_OK, and *result is the value of that resume; or COIR_ECANCELED, when it was, or
- * had earlier been, continued by coir_cancel. `result` may be NULL.
+ * had earlier been, continued by coir_cancel, and *result is the value all the same, NULL from coir_cancel itself.
+ * `result` may be NULL.
  *
  * At once, without suspending: COIR_ENOTFIBER outside of any fiber; COIR_ECANCELED in a deferred function or in the
  * destructor of a key, since the fiber is ending (*result is then not touched). */
@@ -120,26 +133,29 @@ COIR_API int coir_yield(void *value, void **result);
  * if it hears from another. `value` and what the call returns later are as with coir_resume and coir_yield: COIR_OK,
  * or COIR_ECANCELED, when somebody resumes or switches to the fiber that made the call.
  *
- * At once: COIR_ENOTFIBER outside of any fiber; COIR_ECANCELED while the current fiber is ending; COIR_EINVAL, COIR_EDEAD,
- * COIR_EBUSY (also for a switch to oneself) and COIR_ETHREAD as with coir_resume. */
+ * At once: COIR_ENOTFIBER outside of any fiber; COIR_ECANCELED in a deferred function or in the destructor of a key (a
+ * fiber that was cancelled, but has not returned yet, may still switch); COIR_EINVAL, COIR_EDEAD, COIR_EBUSY (also for a
+ * switch to oneself) and COIR_ETHREAD as with coir_resume. */
 COIR_API int coir_switch(coir_fiber *to, void *value, void **result);
 
 /* Asks `f` to end: resumes it so that its coir_yield (or coir_switch) returns COIR_ECANCELED. The fiber is expected to
- * clean up and return; if it yields all the same, it is suspended as usual, and each later yield again returns
- * COIR_ECANCELED when it is resumed. A fiber that was never resumed ends at once, without running.
+ * clean up and return, and may resume and switch to others meanwhile; if it yields all the same, it is suspended as
+ * usual, and each later yield again returns COIR_ECANCELED when it is resumed. A fiber that was never resumed ends at
+ * once, without running.
  *
  * Returns what coir_resume would: COIR_YIELDED, COIR_DONE (*result is NULL for a fiber that never ran) or COIR_SWITCHED;
  * errors as with coir_resume. */
 COIR_API int coir_cancel(coir_fiber *f, void **result);
 
-/* Frees `f`. If it is suspended in the middle, it first ends: its deferred functions and the destructors of its keys run,
- * on its stack, with coir_self() being `f`; and its frames are dropped. In this release they are not unwound: no C++
- * destructor and no cleanup attribute in them runs. C code that wants to clean up on COIR_ECANCELED needs coir_cancel
- * before. NULL does nothing and is COIR_OK.
+/* Frees `f`. If it is suspended in the middle, or was left behind there by a thread that has ended, it first ends: its
+ * deferred functions and the destructors of its keys run, on its stack, with coir_self() being `f`; and its frames are
+ * dropped. In this release they are not unwound: no C++ destructor and no cleanup attribute in them runs. C code that
+ * wants to clean up on COIR_ECANCELED needs coir_cancel before. NULL does nothing and is COIR_OK.
  *
- * COIR_EBUSY: it runs, or waits for a fiber that it resumed. COIR_ETHREAD: it is new or suspended and belongs to another
- * thread that has not ended. COIR_ENOMEM: it was left behind by a thread that has ended, and this thread could not be
- * prepared to end it. After an error `f` is as it was; after COIR_OK it is gone. */
+ * COIR_EBUSY: it runs, or waits for a fiber that it resumed, or the thread is ending and was left through it.
+ * COIR_ETHREAD: it has not ended and belongs to another thread that has not ended. COIR_ENOMEM: it was left behind by a
+ * thread that has ended, and this thread could not be prepared to end it. After an error `f` is as it was; after COIR_OK
+ * it is gone. */
 COIR_API int coir_destroy(coir_fiber *f);
 
 /* Ends the current fiber, from any depth of calls: its deferred functions run, then its resumer's coir_resume returns
@@ -150,11 +166,13 @@ COIR_API int coir_exit(void *result);
 /* Notes fn(arg) to be run when the current fiber ends, in whatever way: on return, coir_exit or coir_destroy. What is
  * noted last runs first. Deferred functions run on the fiber's stack after its last frame is gone, so `arg` must not
  * point to a local variable of the fiber. They may resume other fibers and defer more; suspending in one gives
- * COIR_ECANCELED at once. COIR_ENOTFIBER; COIR_EINVAL: `fn` is NULL; COIR_ENOMEM. */
+ * COIR_ECANCELED at once. COIR_ENOTFIBER; COIR_EINVAL: `fn` is NULL; COIR_ECANCELED: in the destructor of a key, which
+ * comes after all deferred functions; COIR_ENOMEM. */
 COIR_API int coir_defer(void (*fn)(void *arg), void *arg);
 
-/* Takes back what coir_defer noted last with this same `fn` and `arg` in the current fiber, and calls it now if `run` is
- * not 0, as pthread_cleanup_pop does. COIR_ENOTFIBER; COIR_EINVAL: there is no such entry. */
+/* Takes back what coir_defer noted last with this same `fn` and `arg` in the current fiber, and calls it now, as an
+ * ordinary call, if `run` is not 0, as pthread_cleanup_pop does. An entry is gone when its function is called.
+ * COIR_ENOTFIBER; COIR_EINVAL: there is no such entry. */
 COIR_API int coir_undefer(void (*fn)(void *arg), void *arg, int run);
 
 /* The fiber that is running: the innermost of a chain of resumes; NULL outside of any fiber. */
@@ -182,7 +200,9 @@ COIR_API int coir_fiber_set_data(coir_fiber *f, void *data);
 /* A function that is told of every change of fiber in the process, for collectors, profilers and language runtimes that
  * keep state for each fiber. It is called on the side that leaves, on the stack of `from`, just before the change; NULL
  * stands for the thread itself. coir_self() is `to` already, and `from` has ended if its state says so. It must not
- * create, resume, suspend or destroy fibers. NULL takes the function away. Without one, a switch costs nothing for it.
+ * create, resume, suspend or destroy fibers. Creating a fiber, and ending one that never ran, change to no fiber;
+ * destroying a suspended one changes to it and back. NULL takes the function away. Without one, a switch costs nothing
+ * for it.
  *
  * Call it when no other thread is inside a function of this library: it is not synchronised with them.
  * COIR_ENOTSUP: no backend can be had (see coir_backend_name). */

@@ -13,18 +13,18 @@
 extern "C" {
 #endif
 
-/* A key. Zero is never one. A deleted key's number does not come back soon: 4,194,303 others of its place come first. */
+/* A key. Zero is never one. A deleted key's number does not come back soon: 4,194,302 others of its place come first. */
 typedef unsigned coir_key;
 
 /* The most keys that can exist at a time. */
 #define COIR_KEYS_MAX 1024
 
-/* How often, at most, the destructors of a fiber's keys are run again because some of them set new values. */
+/* How often, at most, the destructors of a fiber's keys are run in all: again while some of them set new values. */
 #define COIR_KEY_PASSES 4
 
 /* Makes a key and stores it in *out. When a fiber ends, after its deferred functions, destroy(value) is called on its
  * stack for each key under which it has a value other than NULL, in no particular order; `destroy` may be NULL. It may
- * use keys, but suspending gives COIR_ECANCELED. Any thread may call it.
+ * use keys and other fibers, but suspending and coir_defer give COIR_ECANCELED. Any thread may call it.
  * COIR_EINVAL: `out` is NULL. COIR_EAGAIN: COIR_KEYS_MAX keys exist. */
 COIR_API int coir_key_create(coir_key *out, void (*destroy)(void *value));
 
