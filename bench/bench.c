@@ -27,7 +27,7 @@ static void pin(void)
 
     if (sched_getaffinity(0, sizeof set, &set) != 0)
         return;
-    for (int cpu = CPU_SETSIZE - 1; cpu >= 0; cpu--) {
+    for (size_t cpu = CPU_SETSIZE; cpu-- > 0;) {
         if (CPU_ISSET(cpu, &set)) {
             CPU_ZERO(&set);
             CPU_SET(cpu, &set);
@@ -93,7 +93,10 @@ int bench_run(const char *title, const struct bench_contender *contenders, int c
     printf("%s: ns, %d rounds\n%-24s %9s %9s %9s %9s\n", title, ROUNDS, "", "min", "median", "max", "ratio");
     for (int i = 0; i < count; i++)
         qsort(figures[i], ROUNDS, sizeof(double), compare);
-    reference = figures[0][ROUNDS / 2];
+    reference = 0;
+    for (int i = count - 1; i >= 0; i--)
+        if (figures[i][0] >= 0)
+            reference = figures[i][ROUNDS / 2];
     for (int i = 0; i < count; i++) {
         double median = figures[i][ROUNDS / 2];
         if (figures[i][0] < 0)

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __x86_64__
+
 void bare_swap(struct bare *to, struct bare *from);
 
 __asm__(".text\n"
@@ -20,8 +22,20 @@ __asm__(".text\n"
         ".size bare_swap, . - bare_swap\n");
 
 static void (*swap)(struct bare *to, struct bare *from) = bare_swap;
+
+#else
+
+static void (*swap)(struct bare *to, struct bare *from);
+
+#endif
+
 static _Thread_local struct bare main_side;
 static _Thread_local struct bare *active;
+
+bool bare_available(void)
+{
+    return swap != NULL;
+}
 
 struct bare *bare_active(void)
 {

@@ -86,6 +86,8 @@ static double measure_libco_style(void)
 {
     double start;
 
+    if (!bare_available())
+        return -1;
     main_side = bare_active();
     bare_prepare(&fiber_side, malloc(STACK_SIZE), STACK_SIZE, bare_loop);
     bare_switch(&fiber_side);

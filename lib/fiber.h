@@ -15,7 +15,8 @@ struct coir__thread;
 struct coir__deferred;
 struct coir__local;
 
-/* How far a fiber has got. Whether a started one is suspended, runs or waits follows from `resumable_by` and the thread. */
+/* How far a fiber has got. Whether a started one is suspended, runs or waits follows from `resumable_by` and the
+ * thread. */
 enum coir__life {
     COIR__NEW,
     COIR__STARTED,

@@ -15,8 +15,8 @@ struct coir__handles {
 /* More than this are not kept: as many as a pool of stacks may hold. */
 #define COIR__HANDLES_MOST 256
 
-/* Memory for a fiber, its contents undefined; NULL if there is none. And back: any thread's `handles` may take it. Inline,
- * as is all that every coir_create and coir_destroy goes through. */
+/* Memory for a fiber, its contents undefined; NULL if there is none. And back: any thread's `handles` may take it.
+ * Inline, as is all that every coir_create and coir_destroy goes through. */
 static inline coir_fiber *coir__handle_take(struct coir__handles *handles)
 {
     coir_fiber *f = handles->first;

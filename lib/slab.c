@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* slab.c - large mappings carved into stacks.
  *
- * Each new slab of a kind holds as many stacks as all slabs of that kind before it, so that a million stacks lie in a few
- * dozen mappings while a program with ten fibers reserves little. */
+ * Each new slab of a kind holds as many stacks as all slabs of that kind before it, so that a million stacks lie in a
+ * few dozen mappings while a program with ten fibers reserves little. */
 
 #include <config.h>
 

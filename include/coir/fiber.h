@@ -34,19 +34,20 @@
  * What a switch keeps. The callee-saved registers of the platform's ABI (x86-64: System V ABI, AMD64 supplement, table
  * 3.4, "preserved across function calls"), but the floating-point control words only with COIR_KEEP_FPENV. The signal
  * mask is the thread's: assembly does not touch it. On the ucontext backend the system keeps both the signal mask and
- * the floating-point control words for each fiber, whatever the options say. C++'s record of caught and flying exceptions
- * is the thread's in this release: do not suspend inside a catch block, nor in a destructor that runs for an exception.
+ * the floating-point control words for each fiber, whatever the options say. C++'s record of caught and flying
+ * exceptions is the thread's in this release: do not suspend inside a catch block, nor in a destructor that runs for an
+ * exception.
  *
  * longjmp inside one fiber is fine, out of one is not. fork, exit and pthread_exit may be called in a fiber. In the
  * child of a fork the fibers of the thread that forked go on; those of other threads are left behind, as if their
- * threads had ended. pthread_exit (and pthread_cancel) leave the fiber and its resumers, which are DONE then; they can be
- * destroyed once the thread has ended, before that it is COIR_EBUSY. On the assembly backend the cleanup handlers of
+ * threads had ended. pthread_exit (and pthread_cancel) leave the fiber and its resumers, which are DONE then; they can
+ * be destroyed once the thread has ended, before that it is COIR_EBUSY. On the assembly backend the cleanup handlers of
  * all of them run; on ucontext those that pthread_cleanup_push has noted, but of C++ destructors and cleanup attributes
  * only the innermost fiber's. And on ucontext coir_self() may still be the fiber while the thread is ending: suspend
  * nothing there.
  *
- * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind) goes from inside
- * a fiber through its resumers to main. On the ucontext backend it ends at the fiber's first function. */
+ * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind) goes from
+ * inside a fiber through its resumers to main. On the ucontext backend it ends at the fiber's first function. */
 
 #ifndef COIR_FIBER_H
 #define COIR_FIBER_H
@@ -119,10 +120,10 @@ COIR_API int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_op
  * a fiber that it resumed. COIR_ETHREAD: it belongs to another thread. It never fails for want of memory. */
 COIR_API int coir_resume(coir_fiber *f, void *value, void **result);
 
-/* Suspends the current fiber and makes the coir_resume that runs it return COIR_YIELDED with `value`. Control comes back
- * when the fiber is resumed: then COIR_OK, and *result is the value of that resume; or COIR_ECANCELED, when it was, or
- * had earlier been, continued by coir_cancel, and *result is the value all the same, NULL from coir_cancel itself.
- * `result` may be NULL.
+/* Suspends the current fiber and makes the coir_resume that runs it return COIR_YIELDED with `value`. Control comes
+ * back when the fiber is resumed: then COIR_OK, and *result is the value of that resume; or COIR_ECANCELED, when it
+ * was, or had earlier been, continued by coir_cancel, and *result is the value all the same, NULL from coir_cancel
+ * itself. `result` may be NULL.
  *
  * At once, without suspending: COIR_ENOTFIBER outside of any fiber; COIR_ECANCELED in a deferred function or in the
  * destructor of a key, since the fiber is ending (*result is then not touched). */
@@ -134,8 +135,8 @@ COIR_API int coir_yield(void *value, void **result);
  * or COIR_ECANCELED, when somebody resumes or switches to the fiber that made the call.
  *
  * At once: COIR_ENOTFIBER outside of any fiber; COIR_ECANCELED in a deferred function or in the destructor of a key (a
- * fiber that was cancelled, but has not returned yet, may still switch); COIR_EINVAL, COIR_EDEAD, COIR_EBUSY (also for a
- * switch to oneself) and COIR_ETHREAD as with coir_resume. */
+ * fiber that was cancelled, but has not returned yet, may still switch); COIR_EINVAL, COIR_EDEAD, COIR_EBUSY (also for
+ * a switch to oneself) and COIR_ETHREAD as with coir_resume. */
 COIR_API int coir_switch(coir_fiber *to, void *value, void **result);
 
 /* Asks `f` to end: resumes it so that its coir_yield (or coir_switch) returns COIR_ECANCELED. The fiber is expected to
@@ -143,8 +144,8 @@ COIR_API int coir_switch(coir_fiber *to, void *value, void **result);
  * usual, and each later yield again returns COIR_ECANCELED when it is resumed. A fiber that was never resumed ends at
  * once, without running.
  *
- * Returns what coir_resume would: COIR_YIELDED, COIR_DONE (*result is NULL for a fiber that never ran) or COIR_SWITCHED;
- * errors as with coir_resume. */
+ * Returns what coir_resume would: COIR_YIELDED, COIR_DONE (*result is NULL for a fiber that never ran) or
+ * COIR_SWITCHED; errors as with coir_resume. */
 COIR_API int coir_cancel(coir_fiber *f, void **result);
 
 /* Frees `f`. If it is suspended in the middle, or was left behind there by a thread that has ended, it first ends: its
@@ -154,8 +155,8 @@ COIR_API int coir_cancel(coir_fiber *f, void **result);
  *
  * COIR_EBUSY: it runs, or waits for a fiber that it resumed, or the thread is ending and was left through it.
  * COIR_ETHREAD: it has not ended and belongs to another thread that has not ended. COIR_ENOMEM: it was left behind by a
- * thread that has ended, and this thread could not be prepared to end it. After an error `f` is as it was; after COIR_OK
- * it is gone. */
+ * thread that has ended, and this thread could not be prepared to end it. After an error `f` is as it was; after
+ * COIR_OK it is gone. */
 COIR_API int coir_destroy(coir_fiber *f);
 
 /* Ends the current fiber, from any depth of calls: its deferred functions run, then its resumer's coir_resume returns

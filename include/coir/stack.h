@@ -8,9 +8,9 @@
  * and each costs two of the mappings that vm.max_map_count (usually 65530) allows. A frame larger than a page can
  * step over a guard: compile with -fstack-clash-protection.
  *
- * The stack of a fiber that has ended goes to a pool of its thread, and from there to the next coir_create. A pool keeps
- * up to 256 stacks of a size as they are; what comes above is cleared of its memory, and mappings that hold no stack
- * in use are given back to the system. */
+ * The stack of a fiber that has ended goes to a pool of its thread, and from there to the next coir_create. A pool
+ * keeps up to 256 stacks of a size as they are; what comes above is cleared of its memory, and mappings that hold no
+ * stack in use are given back to the system. */
 
 #ifndef COIR_STACK_H
 #define COIR_STACK_H
@@ -38,10 +38,11 @@ COIR_API size_t coir_stack_default(void);
  * COIR_ENOTFIBER: `f` is NULL outside of any fiber. COIR_EDEAD: it has ended and has no stack. */
 COIR_API int coir_stack_bounds(const coir_fiber *f, void **low, size_t *size);
 
-/* The high-water mark: how many bytes of f's stack, from its top down to the lowest page ever touched, have been in use.
- * Counted in whole pages, through mincore(2), so a page that was swapped out at the deep end is missed. A stack from the
- * pool may show the depth of an earlier fiber, and memory of the caller's own what was touched there before.
+/* The high-water mark: how many bytes of f's stack, from its top down to the lowest page ever touched, have been in
+ * use. Counted in whole pages, through mincore(2), so a page that was swapped out at the deep end is missed. A stack
+ * from the pool may show the depth of an earlier fiber, and memory of the caller's own what was touched there before.
  * `f` may be NULL for the current fiber.
+ *
  * COIR_EINVAL: `used` is NULL. COIR_ENOTFIBER, COIR_EDEAD: as above. COIR_ENOTSUP: the system does not tell. */
 COIR_API int coir_stack_used(const coir_fiber *f, size_t *used);
 
@@ -66,8 +67,9 @@ typedef struct coir_allocator {
     void *reserved[3]; /* must be zero */
 } coir_allocator;
 
-/* Makes the library use `allocator` from now on; the structure is copied. To be called before the first fiber is created,
- * while no other thread uses the library. NULL for the library's own.
+/* Makes the library use `allocator` from now on; the structure is copied. To be called before the first fiber is
+ * created, while no other thread uses the library. NULL for the library's own.
+ *
  * COIR_EINVAL: half a pair is given, or a reserved member is not zero. COIR_EBUSY: fibers have been created. */
 COIR_API int coir_set_allocator(const coir_allocator *allocator);
 

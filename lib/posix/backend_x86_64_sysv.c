@@ -104,9 +104,10 @@ static void fpenv_load(const struct coir__fpenv *fpenv)
     }
 }
 
-/* What unwinders ask at the trampoline. The forced unwinding of pthread_exit and pthread_cancel goes on into the resumer,
- * whose thread ends (it asks once, since it has no phase of search); an exception that looks for a handler is told that there is none, so that a C++ runtime calls
- * std::terminate with the fiber's stack intact. Types and meanings: Itanium C++ ABI, exception handling, 1.3 to 1.6. */
+/* What unwinders ask at the trampoline. The forced unwinding of pthread_exit and pthread_cancel, which has no phase of
+ * search and asks once, goes on into the resumer, whose thread ends. An exception that looks for a handler is told that
+ * there is none, so that a C++ runtime calls std::terminate with the fiber's stack intact. Types and meanings: Itanium
+ * C++ ABI, exception handling, 1.3 to 1.6. */
 _Unwind_Reason_Code coir__x86_64_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
                                              struct _Unwind_Exception *exception, struct _Unwind_Context *context)
 {

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /* switch_x86_64_sysv.S - changing stacks on x86-64 under the System V ABI, for ELF systems.
  *
- * x86_64_sysv.h draws the stacks. What the ABI asks to be preserved across a call (System V ABI, AMD64 supplement, section
- * 3.2.1 and table 3.4): rbx, rbp, r12 to r15, and the stack pointer. The floating-point control words are preserved too,
- * but by no instruction here: all sides share them, and fibers that want their own are served before the switch.
+ * x86_64_sysv.h draws the stacks. What the ABI asks to be preserved across a call (System V ABI, AMD64 supplement,
+ * section 3.2.1 and table 3.4): rbx, rbp, r12 to r15, and the stack pointer. The floating-point control words are
+ * preserved too, but by no instruction here: all sides share them, and fibers that want their own are served before the
+ * switch.
  *
- * Each switch pushes the six registers below its return address, stores the stack pointer in `from`, takes that of `to`,
- * pops what another switch pushed there, and jumps to where that one was called from. It jumps instead of returning
- * because the processor predicts a `ret` from the stack of its own calls, which knows nothing of other stacks: each `ret`
- * after a change of stack is mispredicted. `notrack` tells processors with indirect branch tracking that the target, the
- * instruction after a call, bears no landing pad.
+ * Each switch pushes the six registers below its return address, stores the stack pointer in `from`, takes that of
+ * `to`, pops what another switch pushed there, and jumps to where that one was called from. It jumps instead of
+ * returning because the processor predicts a `ret` from the stack of its own calls, which knows nothing of other
+ * stacks: each `ret` after a change of stack is mispredicted. `notrack` tells processors with indirect branch tracking
+ * that the target, the instruction after a call, bears no landing pad.
  *
- * The three switches are copies that differ in what they do to links. Copies, since one routine for all directions makes
- * the processor's predictions of its loads collide. */
+ * The three switches are copies that differ in what they do to links. Copies, since one routine for all directions
+ * makes the processor's predictions of its loads collide. */
 
 #include "x86_64_sysv.h"
 
@@ -141,11 +142,11 @@ FUNCTION coir__x86_64_switch_over
  *     where prepare() put the pc of the stub below, which describes that frame record;
  *   - rbp is unchanged for whoever asks.
  *
- * `.cfi_signal_frame` because gdb takes a frame that lies lower than the one it called for a corrupt stack, unless it is
- * a signal's; and the resumer's stack may well lie lower. That mark has two consequences. Unwinders look up the frame
- * above by its exact pc instead of the pc before it: hence the stub, whose pc is right both ways. And libunwind's quick
- * walk takes the frame for one the kernel wrote, and reads rip, rsp and rbp from fixed places above the stack pointer:
- * hence the 160 bytes, which put the link and the stub's pc exactly where it looks for rsp and rip.
+ * `.cfi_signal_frame` because gdb takes a frame that lies lower than the one it called for a corrupt stack, unless it
+ * is a signal's; and the resumer's stack may well lie lower. That mark has two consequences. Unwinders look up the
+ * frame above by its exact pc instead of the pc before it: hence the stub, whose pc is right both ways. And libunwind's
+ * quick walk takes the frame for one the kernel wrote, and reads rip, rsp and rbp from fixed places above the stack
+ * pointer: hence the 160 bytes, which put the link and the stub's pc exactly where it looks for rsp and rip.
  *
  * The personality is asked when an exception looks for a handler, and refuses: an exception must not fly into the
  * resumer over the heads of the library. 0x1b: an address relative to itself, signed, 4 bytes. */
@@ -162,9 +163,9 @@ FUNCTION coir__x86_64_trampoline
         .cfi_endproc
         .size   coir__x86_64_trampoline, . - coir__x86_64_trampoline
 
-/* Never executed. Describes a resumer that waits: the stack pointer is at its frame record, and the other registers that
- * switch_in pushed lie below. The pc that stands for it is the one after the first nop, so that the pc before it is in
- * this function too. */
+/* Never executed. Describes a resumer that waits: the stack pointer is at its frame record, and the other registers
+ * that switch_in pushed lie below. The pc that stands for it is the one after the first nop, so that the pc before it
+ * is in this function too. */
         .type   resumed, @function
         .p2align 4
 resumed:
@@ -185,8 +186,8 @@ coir__x86_64_resumed:
         .cfi_endproc
         .size   resumed, . - resumed
 
-/* Never executed. What the end record's return address points to: a function whose own return address is undefined, which
- * is how unwinders are told that there is no frame above. */
+/* Never executed. What the end record's return address points to: a function whose own return address is undefined,
+ * which is how unwinders are told that there is no frame above. */
         .type   bottom, @function
 bottom:
         .cfi_startproc
@@ -219,8 +220,8 @@ FUNCTION coir__x86_64_interrupted
         .cfi_endproc
         .size   coir__x86_64_interrupted, . - coir__x86_64_interrupted
 
-/* A frame like those that the switches leave, of nobody: its rbp is 0, where frame-pointer unwinders stop, and its return
- * address is in bottom, where the others do. */
+/* A frame like those that the switches leave, of nobody: its rbp is 0, where frame-pointer unwinders stop, and its
+ * return address is in bottom, where the others do. */
         .section .data.rel.ro, "aw"
         .type   end_frame, @object
         .p2align 3

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* x86_64_sysv.h - the layout of stacks that backend_x86_64_sysv.c writes and switch_x86_64_sysv.S reads. Both include it,
- * so it holds nothing but numbers.
+/* x86_64_sysv.h - the layout of stacks that backend_x86_64_sysv.c writes and switch_x86_64_sysv.S reads. Both include
+ * it, so it holds nothing but numbers.
  *
  * A suspended side's stack, as the switches leave it. `saved` of its context points to the lowest word:
  *
@@ -24,8 +24,9 @@
  *         |  frame of the fiber's first function
  *         v
  *
- * While the fiber runs, the link holds the address of its resumer's frame record; so unwinders that follow frames go on
- * from the fiber's end into whoever waits for it. While it is suspended, the link leads to a static record that ends. */
+ * While the fiber runs, the link holds the address of its resumer's frame record; so unwinders that follow frames go
+ * on from the fiber's end into whoever waits for it. While it is suspended, the link leads to a static record that
+ * ends. */
 
 #ifndef COIR__X86_64_SYSV_H
 #define COIR__X86_64_SYSV_H
@@ -39,8 +40,9 @@
 #define FRAME_RIP 48
 #define FRAME_SIZE 56
 
-/* Where libunwind's quick walk looks for rip, counted from the frame pointer that it finds 0x78 above a signal frame's
- * start and the stack pointer 0xa0 above it: Gtrace.c and x86_64/Gos-linux.c of libunwind 1.6.2. */
+/* libunwind's quick walk takes the trampoline for a signal's frame as the kernel writes one, in which, counted from the
+ * stack pointer, the interrupted rbp is at 0x78, rsp at 0xa0 and rip at 0xa8 (Gtrace.c and x86_64/Gos-linux.c of libunwind
+ * 1.6.2). So the record, whose words mean just that, lies there. */
 #define RECORD_ABOVE_TRAMPOLINE 0xa0
 
 #define CONTEXT_SAVED 0
