@@ -37,6 +37,7 @@ struct coir__fpenv {
 
 struct coir__backend {
     const char *name; /* what COIR_BACKEND and coir_backend_name call it */
+    size_t overhead;  /* bytes of a fiber's stack that prepare and one switch take, at most */
 
     /* Can it be used in this process, as it is now? Asked once, before anything else. */
     bool (*available)(void);

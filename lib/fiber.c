@@ -109,7 +109,7 @@ static void prepare(coir_fiber *f, void (*entry)(void))
     coir__backend()->prepare(&f->context, f->stack.low, f->stack.size - f->stack.colour, entry);
 }
 
-int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt)
+COIR__NOINLINE int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt)
 {
     struct coir__thread *thread;
     coir_fiber *f = NULL;
@@ -168,7 +168,7 @@ COIR__NOINLINE _Noreturn void coir__fiber_end(coir_fiber *f, void *result)
     finish(thread, f, result);
 }
 
-int coir_exit(void *result)
+COIR__NOINLINE int coir_exit(void *result)
 {
     coir_fiber *f = coir__thread_here()->current;
 
@@ -187,7 +187,7 @@ static void end_new(struct coir__thread *thread, coir_fiber *f)
     f->life = COIR__DONE;
 }
 
-int coir_cancel(coir_fiber *f, void **result)
+COIR__NOINLINE int coir_cancel(coir_fiber *f, void **result)
 {
     struct coir__thread *thread = coir__thread_here();
     int error;
@@ -227,11 +227,11 @@ static int adopt_orphan(coir_fiber *f, struct coir__thread **adopter)
 }
 
 /* Lets a fiber end by itself, on its own stack, from wherever it stands. */
-static void end_early(struct coir__thread *thread, coir_fiber *f)
+static void end_early(struct coir__thread *thread, coir_fiber *f, bool cut_short)
 {
     f->in = &f->unwanted; /* not into a frame, which may be gone */
-    if (f->life == COIR__CUT_SHORT)
-        prepare(f, end_interrupted); /* its frames are gone: from the top of its stack */
+    if (cut_short)
+        prepare(f, end_interrupted); /* from the top of its stack */
     else
         coir__backend()->interrupt(&f->context, end_interrupted);
     coir__enter(thread, f, NULL, NULL);
@@ -241,13 +241,14 @@ static void end_early(struct coir__thread *thread, coir_fiber *f)
 static int end(coir_fiber *f)
 {
     struct coir__thread *thread = coir__thread_now();
-    bool orphan = f->owner == &coir__thread_ended;
+    bool orphan = f->owner->ended, cut_short;
 
     if (!orphan && f->owner != thread)
         return COIR_ETHREAD;
     /* A thread that is being unwound still stands on the stack of the fiber that it left. */
     if (!orphan && f->life != COIR__NEW && f->resumable_by == NULL)
         return COIR_EBUSY;
+    cut_short = coir__cut_short(f);
     if (orphan) {
         int error = adopt_orphan(f, &thread);
         if (error != COIR_OK)
@@ -256,7 +257,7 @@ static int end(coir_fiber *f)
     if (f->life == COIR__NEW)
         end_new(thread, f);
     else
-        end_early(thread, f);
+        end_early(thread, f, cut_short);
     return COIR_OK;
 }
 
@@ -270,7 +271,7 @@ static int destroy_live(coir_fiber *f)
     return error;
 }
 
-int coir_destroy(coir_fiber *f)
+COIR__NOINLINE int coir_destroy(coir_fiber *f)
 {
     if (f == NULL)
         return COIR_OK;

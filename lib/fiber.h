@@ -20,7 +20,7 @@ struct coir__local;
 enum coir__life {
     COIR__NEW,
     COIR__STARTED,
-    COIR__CUT_SHORT, /* its thread ended, or is ending, in the middle of it; its frames are gone */
+    COIR__CUT_SHORT, /* its thread is being unwound, and its frames are gone; coir__cut_short tells the rest */
     COIR__DONE
 };
 
@@ -49,7 +49,7 @@ struct coir_fiber {
     uint64_t serial;               /* no other fiber of the process has it, before or after */
     uint64_t stands_for;           /* with COIR__SUBSTITUTE: the serial of the fiber whose resume waits. Not its address,
                                       which a new fiber may have once it is destroyed */
-    struct coir__thread *owner;    /* whose thread it is; coir__thread_ended once that has ended */
+    struct coir__thread *owner;    /* whose thread it is */
     struct coir_fiber *next;       /* in its owner's list of live fibers */
     struct coir_fiber *previous;
     coir_fn *fn;

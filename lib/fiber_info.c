@@ -19,9 +19,9 @@ int coir_fiber_state(const coir_fiber *f)
         return COIR_EINVAL;
     if (f->life == COIR__NEW)
         return COIR_STATE_NEW;
-    if (f->life != COIR__STARTED)
+    if (f->life == COIR__DONE || coir__cut_short(f))
         return COIR_STATE_DONE;
-    if (f->resumable_by != NULL || f->owner == &coir__thread_ended)
+    if (f->resumable_by != NULL)
         return COIR_STATE_SUSPENDED;
     return f->owner->current == f ? COIR_STATE_RUNNING : COIR_STATE_RESUMING;
 }

@@ -134,11 +134,10 @@ static bool destroy_value(coir_fiber *f, unsigned place)
 {
     coir_key key = f->locals[place].key;
     void *value = f->locals[place].value;
-    destroy_fn *destroy;
+    destroy_fn *destroy = atomic_load(&table[place].destroy); /* before the check: it may be the next key's after it */
 
     if (value == NULL || !exists(key))
         return false;
-    destroy = atomic_load(&table[place].destroy);
     f->locals[place].value = NULL;
     if (destroy == NULL)
         return false;

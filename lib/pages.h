@@ -19,7 +19,7 @@ void coir__pages_release(void *low, size_t size);
  * COIR_ENOMEM. */
 int coir__pages_guard(void *low, size_t size);
 
-/* Gives the memory of pages back; they read as zero when touched again. */
+/* Gives the memory of pages back. What they read as when touched again is not said. */
 void coir__pages_discard(void *low, size_t size);
 
 /* How many bytes of [low, low + size), which need not be page-aligned, lie at or above the lowest page that is in

@@ -115,7 +115,8 @@ static struct coir__slab *make_slab(unsigned kind, size_t count)
 /* How many stacks the next slab of a kind should have. */
 static size_t next_count(unsigned kind)
 {
-    uint64_t most = LARGEST_BYTES / kind_size(kind);
+    uint64_t bytes = LARGEST_BYTES < SIZE_MAX / 2 ? LARGEST_BYTES : SIZE_MAX / 2;
+    uint64_t most = bytes / (kind_size(kind) + coir__page_size());
     size_t count = kinds[kind].count;
 
     if (count < SMALLEST_COUNT)

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Four sizes to each power of two, from one page to half a terabyte of pages of 4 KiB, each with and without
+/* Four sizes to each power of two, from one page to 2^29 pages, each with and without
  * guards. */
 #define COIR__SLAB_SIZES (4 * 28)
 #define COIR__SLAB_KINDS (2 * COIR__SLAB_SIZES)

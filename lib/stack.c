@@ -14,10 +14,10 @@
 #include "tools.h"
 
 #define DEFAULT_SIZE ((size_t)256 * 1024)
-#define WORK_SIZE 4096 /* what the smallest stack has besides a signal's frame */
+#define WORK_SIZE 4096 /* what the smallest stack has besides a signal's frame and the backend's overhead */
 
-/* Tops of neighbouring stacks lie this far apart within their page. No further in all than half a page: the rest must
- * hold the frames of a shallow fiber, or it would cost a second page. */
+/* Tops of neighbouring stacks lie this far apart within their page, so that they do not meet in the same cache sets. No
+ * further in all than half a page: the rest must hold the frames of a shallow fiber, or it would cost a second page. */
 #define COLOUR_STEP 128
 #define COLOURS 16
 
@@ -29,14 +29,34 @@ static size_t round_up(size_t size, size_t unit)
     return (size + unit - 1) / unit * unit;
 }
 
+static size_t compute_smallest_size(void)
+{
+    size_t overhead = coir__backend_choose() == COIR_OK ? coir__backend()->overhead : 0;
+
+    return round_up(coir__signal_frame_size() + WORK_SIZE + overhead, coir__page_size());
+}
+
 /* Kept, since asking the system takes longer than the rest of a coir_create. */
 static size_t smallest_size(void)
 {
     static _Atomic size_t min;
+    size_t size = atomic_load_explicit(&min, memory_order_relaxed);
 
-    if (atomic_load_explicit(&min, memory_order_relaxed) == 0)
-        min = round_up(coir__signal_frame_size() + WORK_SIZE, coir__page_size());
-    return atomic_load_explicit(&min, memory_order_relaxed);
+    if (size == 0) {
+        size = compute_smallest_size();
+        if (coir__backend() != NULL)
+            min = size;
+    }
+    return size;
+}
+
+/* The smallest stacks have no bytes to give away. */
+static uint16_t colour_of(const struct coir__slot *slot)
+{
+    size_t colour = coir__slot_number(slot) % COLOURS * COLOUR_STEP;
+    size_t spare = coir__slot_size(slot) - smallest_size();
+
+    return (uint16_t)(colour < spare ? colour : spare & ~(size_t)15);
 }
 
 size_t coir_stack_min(void)
@@ -83,7 +103,7 @@ static int take_from_pool(struct coir__thread *thread, size_t size, const coir_o
     out->source = COIR__STACK_POOL;
     out->asked = opt->stack_size;
     out->guarded = guarded;
-    out->colour = (uint16_t)(coir__slot_number(out->slot) % COLOURS * COLOUR_STEP);
+    out->colour = colour_of(out->slot);
     out->low = coir__slot_low(out->slot);
     out->size = coir__slot_size(out->slot);
     return COIR_OK;

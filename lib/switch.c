@@ -14,7 +14,7 @@
 
 int coir__check_resumable(const coir_fiber *f, const struct coir__thread *thread)
 {
-    if (f->life == COIR__DONE || f->life == COIR__CUT_SHORT)
+    if (f->life == COIR__DONE || coir__cut_short(f))
         return COIR_EDEAD;
     if (f->owner != thread)
         return COIR_ETHREAD;
@@ -121,6 +121,30 @@ static void take_place(coir_fiber *from, coir_fiber *to)
     to->out = from->out;
 }
 
+/* Suspends `from` and continues `to` in its place. */
+static inline int pass(struct coir__thread *thread, coir_fiber *from, coir_fiber *to, void *value, void **result)
+{
+    take_place(from, to);
+    to->resumable_by = NULL;
+    *to->in = value;
+    from->in = result != NULL ? result : &from->unwanted;
+    from->resumable_by = thread;
+    thread->current = to;
+    return coir__route_over(&from->context, &to->context, to->resume_code);
+}
+
+/* A switch to a fiber that is not suspended in this thread: to a new one, or a mistake. */
+COIR__NOINLINE static int switch_unusual(struct coir__thread *thread, coir_fiber *from, coir_fiber *to, void *value,
+                                         void **result)
+{
+    if (to->life != COIR__NEW || to->owner != thread)
+        return coir__check_resumable(to, thread);
+    if (value != NULL)
+        return COIR_EINVAL;
+    to->life = COIR__STARTED;
+    return pass(thread, from, to, NULL, result);
+}
+
 COIR__NOINLINE int coir_switch(coir_fiber *to, void *value, void **result)
 {
     struct coir__thread *thread = coir__thread_here();
@@ -131,19 +155,7 @@ COIR__NOINLINE int coir_switch(coir_fiber *to, void *value, void **result)
         return error;
     if (to == NULL)
         return COIR_EINVAL;
-    if (to->resumable_by != thread) {
-        error = coir__check_resumable(to, thread);
-        if (error != COIR_OK)
-            return error;
-        if (value != NULL)
-            return COIR_EINVAL;
-        to->life = COIR__STARTED;
-    }
-    take_place(from, to);
-    to->resumable_by = NULL;
-    *to->in = value;
-    from->in = result != NULL ? result : &from->unwanted;
-    from->resumable_by = thread;
-    thread->current = to;
-    return coir__route_over(&from->context, &to->context, to->resume_code);
+    if (coir__unlikely(to->resumable_by != thread))
+        return switch_unusual(thread, from, to, value, result);
+    return pass(thread, from, to, value, result);
 }

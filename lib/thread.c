@@ -11,7 +11,11 @@
 #include "thread.h"
 
 struct coir__thread coir__no_thread = {.current = &coir__no_thread.root, .root = {.special = COIR__ROOT}};
-struct coir__thread coir__thread_ended = {.current = &coir__thread_ended.root, .root = {.special = COIR__ROOT}};
+struct coir__thread coir__thread_ended = {
+    .current = &coir__thread_ended.root,
+    .ended = true,
+    .root = {.special = COIR__ROOT},
+};
 
 /* All records, and how many there have been, under the lock. Serials of fibers are this number and, below it, a count of
  * the thread's own: enough for a trillion fibers in each of sixteen million threads. */
@@ -102,27 +106,15 @@ int coir__thread_make(struct coir__thread **out)
     return error;
 }
 
-/* Marks a fiber as left behind. One that its thread was in the middle of has lost its frames: the thread's end took
- * them. */
-static void orphan(coir_fiber *f)
-{
-    if (f->life == COIR__STARTED && f->resumable_by == NULL)
-        f->life = COIR__CUT_SHORT;
-    f->resumable_by = NULL;
-    f->owner = &coir__thread_ended;
-    f->next = NULL;
-    f->previous = NULL;
-}
-
+/* Leaves the thread's fibers behind. A record is about to be released, and another may be made in its place, so nothing may
+ * point to it. */
 static void orphan_all(struct coir__thread *thread)
 {
-    coir_fiber *next;
-
-    for (coir_fiber *f = thread->fibers; f != NULL; f = next) {
-        next = f->next;
-        orphan(f);
+    for (coir_fiber *f = thread->fibers; f != NULL; f = f->next) {
+        if (f->resumable_by != NULL)
+            f->resumable_by = &coir__thread_ended;
+        f->owner = &coir__thread_ended;
     }
-    thread->fibers = NULL;
 }
 
 void coir__thread_exit(struct coir__thread *thread)
@@ -137,13 +129,13 @@ void coir__thread_exit(struct coir__thread *thread)
     coir__release(thread, sizeof *thread);
 }
 
-/* The other threads' records and pools stay as they are, memory that the child shares with its parent: giving them back
- * would mean to call the program's allocator, whose own lock may be held by a thread that is no more. */
+/* The other threads' records, lists and pools stay as they are, memory that the child shares with its parent: a thread
+ * may have been in the middle of changing them; and giving them back would mean to call the program's allocator, whose
+ * own lock may be held by a thread that is no more. */
 void coir__thread_forked(void)
 {
     struct coir__thread *self = coir__thread_now();
 
     for (struct coir__thread *thread = threads; thread != NULL; thread = thread->next)
-        if (thread != self)
-            orphan_all(thread);
+        thread->ended = thread != self;
 }

@@ -11,6 +11,7 @@
 
 struct coir__thread {
     coir_fiber *current;         /* the fiber that runs, or &root */
+    bool ended;                  /* there is no such thread any more */
     coir_fiber root;             /* stands for the thread itself, as resumer of its outermost fibers */
     coir_fiber *fibers;          /* its fibers that have not ended */
     uint64_t next_serial;        /* for its next fiber */
@@ -22,8 +23,8 @@ struct coir__thread {
     struct coir__thread *previous;
 };
 
-/* The record of a thread that has none of its own, and the owner of fibers whose thread has ended. Neither ever equals a
- * fiber's `resumable_by`. */
+/* The record of a thread that has none of its own: it is never a fiber's `resumable_by`. And the one that stands for all
+ * threads that have ended: the owner of the fibers they left, and `resumable_by` of those that were suspended. */
 extern struct coir__thread coir__no_thread;
 extern struct coir__thread coir__thread_ended;
 
@@ -53,6 +54,14 @@ static inline void coir__thread_reclaim(struct coir__thread *thread)
 {
     if (thread->leaving.source != COIR__STACK_NONE)
         coir__stack_give(thread, &thread->leaving);
+}
+
+/* Did a thread end in the middle of this fiber? Then it has no frames to go on with. */
+static inline bool coir__cut_short(const coir_fiber *f)
+{
+    if (f->life == COIR__STARTED)
+        return f->owner->ended && f->resumable_by == NULL;
+    return f->life == COIR__CUT_SHORT;
 }
 
 /* Adds a fiber to the owner's list of live ones; takes it out. */

@@ -12,7 +12,7 @@ ends_cleanly() {
     output=$(backtrace_of "$1" "$2")
     echo "$output"
     echo "$output" | grep -q 'inner_body' || return 1
-    ! echo "$output" | grep -q 'Backtrace stopped\|previous frame\|corrupt'
+    ! echo "$output" | grep -Eq 'Backtrace stopped|previous frame|corrupt'
 }
 reaches_main() {
     ends_cleanly "$@" && echo "$output" | grep -q 'outer_body' && echo "$output" | grep -q ' main '

@@ -144,7 +144,8 @@ START_TEST(a_suspended_fiber_costs_a_page_and_a_little)
     long before = resident_kib(), mapped = mappings();
     create_many(NULL);
     ck_assert_int_le((resident_kib() - before) * 1024 / MANY, 4608);
-    ck_assert_int_le(mappings() - mapped, 100);
+    if (t_guards_are_free())
+        ck_assert_int_le(mappings() - mapped, 100);
     for (int i = 0; i < MANY; i++)
         run(fibers[i]);
 }

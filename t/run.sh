@@ -14,6 +14,10 @@ for backend in ${COIR_TEST_BACKENDS:?}; do
     export COIR_BACKEND
     cases=$($TEST_RUNNER "$program" --count)
     echo "backend $backend"
+    case $cases in
+        all | [1-9]*) ;;
+        *) echo "1..1"; echo "not ok 1 - it does not start"; echo "status 99"; continue ;;
+    esac
     if [ "$cases" = all ]; then
         $TEST_RUNNER "$program" 2>&1
         echo "status $?"

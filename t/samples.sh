@@ -7,6 +7,15 @@ prints_expected() {
     $TEST_RUNNER "samples/$1" > samples.out 2> samples.err || { cat samples.err; return 1; }
     tr -d '\r' < samples.out | diff "$srcdir/samples/$1.expected" -
 }
+# A million, or where guards take mappings, as many as there can be.
+many_prints_expected() {
+    count=1000000
+    if $TEST_RUNNER samples/many 40000 2>&1 | grep -q 'too many memory mappings'; then
+        count=30000
+    fi
+    $TEST_RUNNER samples/many $count > samples.out 2> samples.err || { cat samples.err; return 1; }
+    sed "s/1000000/$count/" "$srcdir/samples/many.expected" | diff samples.out -
+}
 many_refuses() {
     for word in 0 -1 x 1x ''; do
         $TEST_RUNNER samples/many "$word" > samples.out 2> samples.err
@@ -49,7 +58,7 @@ for backend in $COIR_TEST_BACKENDS; do
     if [ -n "$T_INSTRUMENTED" ]; then
         skip "[$backend] many" "instrumented: run with 1000 by hand"
     else
-        check "[$backend] many" prints_expected many
+        check "[$backend] many" many_prints_expected
     fi
     check "[$backend] many refuses what is no number" many_refuses
     check "[$backend] many says that memory is short" many_fails

@@ -6,9 +6,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <sys/auxv.h>
+#endif
 
 #define KIB 1024u
 
@@ -29,7 +33,11 @@ static void *return_frame_address(void *arg)
 START_TEST(the_minimum_holds_a_signal_frame_and_some_more)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
+#ifdef __linux__
+    size_t backend = t_backend_is("asm") ? 300 : 2 * sizeof(ucontext_t) + 300;
     ck_assert_uint_ge(coir_stack_min(), getauxval(AT_MINSIGSTKSZ) + 4096);
+    ck_assert_uint_le(coir_stack_min(), getauxval(AT_MINSIGSTKSZ) + 4096 + backend + page);
+#endif
     ck_assert_uint_eq(coir_stack_min() % page, 0);
     ck_assert_uint_ge(coir_stack_default(), 256 * KIB);
     ck_assert_uint_ge(coir_stack_default(), coir_stack_min());
@@ -155,6 +163,39 @@ static void *recurse_without_end(void *arg)
     recurse(SIZE_MAX);
     return arg;
 }
+
+/* A signal on the smallest stack, from the depth of a call or two: what the minimum promises. */
+static volatile sig_atomic_t signals;
+
+static void count_signal(int number)
+{
+    char work[1500];
+    memset(work, number, sizeof work);
+    __asm__ volatile("" : : "r"(work) : "memory");
+    signals++;
+}
+
+static void *raise_on_small_stack(void *arg)
+{
+    recurse(1000);
+    raise(SIGUSR1);
+    coir_yield(NULL, NULL);
+    raise(SIGUSR1);
+    return arg;
+}
+
+START_TEST(a_signal_fits_the_smallest_stack)
+{
+    signal(SIGUSR1, count_signal);
+    for (int i = 0; i < 20; i++) { /* so that all colours would show */
+        coir_fiber *f = create_sized(raise_on_small_stack, NULL, 1);
+        ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_YIELDED);
+        t_create(raise_on_small_stack, NULL);
+        ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
+    }
+    ck_assert_int_eq(signals, 40);
+}
+END_TEST
 
 static void overflow(void *flags)
 {
@@ -345,7 +386,7 @@ END_TEST
 
 T_MAIN(the_minimum_holds_a_signal_frame_and_some_more, bounds_hold_what_was_asked_for_and_the_frames,
        null_means_the_current_fiber, the_stack_is_aligned_at_entry, deep_recursion_and_large_frames_fit_a_big_stack,
-       an_overflow_hits_the_guard, every_stack_has_a_guard_below, guards_hold_after_the_pool_has_given_memory_back,
+       a_signal_fits_the_smallest_stack, an_overflow_hits_the_guard, every_stack_has_a_guard_below, guards_hold_after_the_pool_has_given_memory_back,
        without_a_guard_stacks_lie_side_by_side, a_callers_stack_is_used_as_it_is,
        a_callers_stack_must_be_aligned_and_large_enough, stacks_above_and_below_the_callers_work_alike,
        the_high_water_mark_follows_the_depth, a_used_up_stack_counts_in_full)

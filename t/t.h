@@ -79,6 +79,9 @@ bool t_backend_is(const char *name);
 /* True under valgrind or a sanitizer, which make some things slow or different; the tests then do less of the same. */
 bool t_instrumented(void);
 
+/* True where guards take no mappings (Linux 6.13 and later); elsewhere there can be some 32,700 of them. */
+bool t_guards_are_free(void);
+
 /* A fiber with default options, asserted to exist. */
 coir_fiber *t_create(coir_fn *fn, void *arg);
 

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* t_run.c - runs the cases of a test program, by libcheck or by itself, and prints TAP either way. */
 
+#define _GNU_SOURCE
 #include "t.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -21,6 +23,17 @@ bool t_backend_is(const char *name)
 bool t_instrumented(void)
 {
     return getenv("T_INSTRUMENTED") != NULL;
+}
+
+bool t_guards_are_free(void)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    /* 102: MADV_GUARD_INSTALL; 22: MADV_POPULATE_READ, which a true guard refuses. */
+    bool are_free = memory != MAP_FAILED && madvise(memory, page, 102) == 0 && madvise(memory, page, 22) != 0;
+
+    munmap(memory, page);
+    return are_free;
 }
 
 coir_fiber *t_create(coir_fn *fn, void *arg)

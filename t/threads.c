@@ -260,6 +260,34 @@ START_TEST(while_pthread_exit_leaves_them_fibers_are_done_but_cannot_be_destroye
 }
 END_TEST
 
+/* Where a fiber waits for a value may be gone when it is destroyed: on a stack of a thread that has ended, say. */
+static coir_fiber *waiting;
+
+static void *yield_into(void *place)
+{
+    coir_yield(NULL, place);
+    return NULL;
+}
+
+static void *leave_one_waiting(void *place)
+{
+    waiting = t_create(yield_into, place);
+    coir_resume(waiting, NULL, NULL);
+    return NULL;
+}
+
+START_TEST(destroy_does_not_write_where_a_value_was_wanted)
+{
+    void *place = T_VALUE(99);
+    leave_one_waiting(&place);
+    coir_destroy(waiting);
+    ck_assert_int_eq(T_NUMBER(place), 99);
+    on_thread(leave_one_waiting, &place);
+    ck_assert_int_eq(coir_destroy(waiting), COIR_OK);
+    ck_assert_int_eq(T_NUMBER(place), 99);
+}
+END_TEST
+
 /* A destructor of thread-specific data that uses fibers after the library has said goodbye to the thread. */
 static pthread_key_t late_key;
 
@@ -286,6 +314,32 @@ START_TEST(fibers_work_in_destructors_of_thread_specific_data)
     ck_assert_int_eq(pthread_key_create(&late_key, use_fibers_late), 0);
     on_thread(set_late_key, NULL);
     ck_assert_str_eq(events, "late ");
+}
+END_TEST
+
+/* Also one of a key that is older than the thread's first fiber, after pthread_exit in a fiber. */
+static pthread_key_t early_key;
+
+static void look_after_exit(void *arg)
+{
+    (void)arg;
+    ck_assert_ptr_null(coir_self());
+    ck_assert_int_eq(coir_yield(NULL, NULL), COIR_ENOTFIBER);
+    ck_assert_int_eq(coir_destroy(exiting_inner), COIR_OK);
+    ck_assert_int_eq(coir_destroy(exiting_outer), COIR_OK);
+}
+
+static void *set_early_key_and_exit(void *arg)
+{
+    pthread_setspecific(early_key, &early_key);
+    return run_into_exit(arg);
+}
+
+START_TEST(an_older_keys_destructor_is_outside_of_the_fibers)
+{
+    ck_assert_int_eq(pthread_key_create(&early_key, look_after_exit), 0);
+    on_thread(set_early_key_and_exit, NULL);
+    ck_assert_str_eq(events, "inner outer ");
 }
 END_TEST
 
@@ -405,6 +459,42 @@ START_TEST(a_fork_while_other_threads_are_busy_leaves_a_working_child)
 }
 END_TEST
 
+/* The fork that meets another thread's first use of the library: its child must not wait for a lock that nobody holds. */
+static void *use_first(void *arg)
+{
+    pthread_barrier_wait(&barrier);
+    coir_destroy(t_create(yield_twice, NULL));
+    return arg;
+}
+
+static void fork_while_another_thread_starts(void *arg)
+{
+    pthread_t thread;
+    pid_t child;
+    int status = -1;
+    (void)arg;
+    pthread_barrier_init(&barrier, NULL, 2);
+    pthread_create(&thread, NULL, use_first, NULL);
+    pthread_barrier_wait(&barrier);
+    child = fork();
+    if (child == 0) {
+        coir_fiber *f = NULL;
+        alarm(60); /* a child that hangs is killed by this; one that works never waits */
+        _exit(coir_create(&f, yield_twice, NULL, NULL) == COIR_OK ? 0 : 1);
+    }
+    waitpid(child, &status, 0);
+    pthread_join(thread, NULL);
+    if (status != 0)
+        _exit(1);
+}
+
+START_TEST(a_fork_during_another_threads_first_use_leaves_a_working_child)
+{
+    for (int i = 0; i < (t_instrumented() ? 3 : 100); i++)
+        ck_assert_int_eq(t_signal_of(fork_while_another_thread_starts, NULL), 0);
+}
+END_TEST
+
 static void *exit_the_process(void *arg)
 {
     exit(T_NUMBER(arg));
@@ -426,5 +516,7 @@ T_MAIN(another_threads_fiber_cannot_be_used, a_finished_fiber_can_be_destroyed_b
        threads_run_their_own_fibers_side_by_side, fibers_left_by_a_thread_can_be_destroyed_by_any,
        also_from_inside_a_fiber_and_after_new_threads_came, pthread_exit_in_a_nested_fiber_ends_the_thread,
        while_pthread_exit_leaves_them_fibers_are_done_but_cannot_be_destroyed,
+       destroy_does_not_write_where_a_value_was_wanted, an_older_keys_destructor_is_outside_of_the_fibers,
        fibers_work_in_destructors_of_thread_specific_data, fork_in_a_fiber_leaves_both_processes_with_working_fibers,
-       a_fork_while_other_threads_are_busy_leaves_a_working_child, exit_in_a_fiber_ends_the_process)
+       a_fork_while_other_threads_are_busy_leaves_a_working_child,
+       a_fork_during_another_threads_first_use_leaves_a_working_child, exit_in_a_fiber_ends_the_process)

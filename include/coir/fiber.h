@@ -24,7 +24,7 @@
  * cancel or destroy it; from another the call returns COIR_ETHREAD and changes nothing. A fiber that has ended gives
  * COIR_EDEAD to all threads, and any may destroy it. All calls happen, and return, on the calling thread. When a thread
  * ends, fibers that it leaves behind are not unwound: a suspended one stays so for ever, and one that was running is
- * DONE. Any thread may then destroy them, which runs what they have deferred. The functions that ask about a fiber
+ * DONE. Any thread that has joined it may then destroy them, which runs what they have deferred. The functions that ask about a fiber
  * (state, name, data) may be called by any thread, if the program sees to it that the fiber is not destroyed or run
  * meanwhile.
  *
@@ -40,7 +40,7 @@
  *
  * longjmp inside one fiber is fine, out of one is not. fork, exit and pthread_exit may be called in a fiber. In the
  * child of a fork the fibers of the thread that forked go on; those of other threads are left behind, as if their
- * threads had ended. pthread_exit (and pthread_cancel) leave the fiber and its resumers, which are DONE then; they can
+ * threads had ended (destroy only those that were not in use at that moment). pthread_exit (and pthread_cancel) leave the fiber and its resumers, which are DONE then; they can
  * be destroyed once the thread has ended, before that it is COIR_EBUSY. On the assembly backend the cleanup handlers of
  * all of them run; on ucontext those that pthread_cleanup_push has noted, but of C++ destructors and cleanup attributes
  * only the innermost fiber's. And on ucontext coir_self() may still be the fiber while the thread is ending: suspend
@@ -90,7 +90,7 @@ typedef struct coir_options {
     const char *name;  /* for reports and debuggers; copied. NULL: none */
     size_t stack_size; /* bytes, without the guard. 0: coir_stack_default(). Less than coir_stack_min() is raised to it;
                           then to the next of four sizes for each power of two, in pages: coir_stack_bounds tells. The
-                          library uses up to 3 KiB at its top */
+                          library takes a little at its top: up to 2 KiB, on ucontext a ucontext_t more */
     void *stack;       /* the caller's own memory for the stack, aligned to 16 bytes, of exactly stack_size bytes, which
                           must be given and at least coir_stack_min(). It gets no guard and must stay until the fiber has
                           ended. NULL: the library's own */
@@ -165,8 +165,9 @@ COIR_API int coir_destroy(coir_fiber *f);
 COIR_API int coir_exit(void *result);
 
 /* Notes fn(arg) to be run when the current fiber ends, in whatever way: on return, coir_exit or coir_destroy. What is
- * noted last runs first. Deferred functions run on the fiber's stack after its last frame is gone, so `arg` must not
- * point to a local variable of the fiber. They may resume other fibers and defer more; suspending in one gives
+ * noted last runs first. Deferred functions run on the fiber's stack after its last frame is gone (in this release, on
+ * coir_exit and coir_destroy: above frames that will not run again), so `arg` must not point to a local variable of the
+ * fiber, and no exception may leave them. They may resume other fibers and defer more; suspending in one gives
  * COIR_ECANCELED at once. COIR_ENOTFIBER; COIR_EINVAL: `fn` is NULL; COIR_ECANCELED: in the destructor of a key, which
  * comes after all deferred functions; COIR_ENOMEM. */
 COIR_API int coir_defer(void (*fn)(void *arg), void *arg);
@@ -201,12 +202,12 @@ COIR_API int coir_fiber_set_data(coir_fiber *f, void *data);
 /* A function that is told of every change of fiber in the process, for collectors, profilers and language runtimes that
  * keep state for each fiber. It is called on the side that leaves, on the stack of `from`, just before the change; NULL
  * stands for the thread itself. coir_self() is `to` already, and `from` has ended if its state says so. It must not
- * create, resume, suspend or destroy fibers. Creating a fiber, and ending one that never ran, change to no fiber;
+ * create, resume, suspend or destroy fibers, nor trim the pool. Creating a fiber, and ending one that never ran, change to no fiber;
  * destroying a suspended one changes to it and back. NULL takes the function away. Without one, a switch costs nothing
  * for it.
  *
- * Call it when no other thread is inside a function of this library: it is not synchronised with them.
- * COIR_ENOTSUP: no backend can be had (see coir_backend_name). */
+ * Call it when no other thread is inside a function of this library: it is not synchronised with them. It picks the
+ * backend as coir_backend_name does. COIR_ENOTSUP: none can be had. */
 typedef void coir_switch_hook(coir_fiber *from, coir_fiber *to, void *context);
 COIR_API int coir_set_switch_hook(coir_switch_hook *hook, void *context);
 

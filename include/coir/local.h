@@ -35,7 +35,7 @@ COIR_API int coir_key_delete(coir_key key);
 /* The current fiber's value under `key`; NULL if it has set none, outside of any fiber, or if there is no such key. */
 COIR_API void *coir_local_get(coir_key key);
 
-/* Sets the current fiber's value under `key`. The first value that a fiber sets may need memory.
+/* Sets the current fiber's value under `key`. The first value that a fiber sets under a key may need memory.
  * COIR_ENOTFIBER; COIR_EINVAL: there is no such key; COIR_ENOMEM. */
 COIR_API int coir_local_set(coir_key key, void *value);
 

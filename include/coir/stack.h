@@ -26,7 +26,9 @@ extern "C" {
 #endif
 
 /* The smallest stack, in bytes: what the kernel writes for a signal (AT_MINSIGSTKSZ of getauxval(3), MINSIGSTKSZ where
- * the kernel does not tell; it depends on the processor), and 4096 bytes to work with, rounded up to pages. */
+ * the kernel does not tell; it depends on the processor), what the backend itself takes (under 300 bytes in assembly, two
+ * ucontext_t and 300 bytes on ucontext), and 4096 bytes to work with, rounded up to pages. Picks the backend as
+ * coir_backend_name does. */
 COIR_API size_t coir_stack_min(void);
 
 /* The size of a stack for which the options give none: 256 KiB, or coir_stack_min() if that is more. */
@@ -52,11 +54,11 @@ COIR_API int coir_stack_used(const coir_fiber *f, size_t *used);
 COIR_API int coir_pool_trim(size_t keep);
 
 /* The program's own functions for memory. A pair that is NULL stays the library's. `context` is given to all of them.
- * They may be called by any thread that uses fibers, several at once. */
+ * They may be called by any thread that uses fibers, several at once, and must not call functions of this library. */
 typedef struct coir_allocator {
     /* Memory for a stack, `size` bytes (a multiple of the page size), aligned to 16; NULL for none left. The library
-     * neither guards nor pools it: COIR_NO_GUARD has no meaning then. release may come long after the fiber ended: when
-     * its thread next creates a fiber or ends one, destroys that fiber, trims, or exits; never from the stack itself. */
+     * neither guards nor pools it: COIR_NO_GUARD has no meaning then. release comes after the fiber has ended: when its
+     * thread next destroys a fiber, ends another, trims, or exits; never from the stack itself. */
     void *(*stack_allocate)(size_t size, void *context);
     void (*stack_release)(void *stack, size_t size, void *context);
     /* Memory for everything else (fibers, names, deferred calls, keys' values, a thread's record), aligned as malloc
@@ -70,7 +72,8 @@ typedef struct coir_allocator {
 /* Makes the library use `allocator` from now on; the structure is copied. To be called before the first fiber is
  * created, while no other thread uses the library. NULL for the library's own.
  *
- * COIR_EINVAL: half a pair is given, or a reserved member is not zero. COIR_EBUSY: fibers have been created. */
+ * COIR_EINVAL: half a pair is given, or a reserved member is not zero. COIR_EBUSY: fibers have been created,
+ * or a coir_create has failed for want of memory. */
 COIR_API int coir_set_allocator(const coir_allocator *allocator);
 
 #ifdef __cplusplus

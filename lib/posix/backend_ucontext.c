@@ -66,6 +66,7 @@ static int swap(struct coir__context *from, struct coir__context *to, int result
 
 const struct coir__backend coir__backend_ucontext = {
     .name = "ucontext",
+    .overhead = 2 * sizeof(struct suspended) + 256,
     .available = available,
     .prepare = prepare,
     .interrupt = interrupt,

@@ -120,6 +120,7 @@ _Unwind_Reason_Code coir__x86_64_personality(int version, _Unwind_Action actions
 
 const struct coir__backend coir__backend_asm = {
     .name = "asm",
+    .overhead = 16 + RECORD_ABOVE_TRAMPOLINE + 8 + FRAME_SIZE,
     .available = available,
     .prepare = prepare,
     .interrupt = interrupt,

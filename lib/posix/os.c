@@ -42,6 +42,14 @@ static bool start(void)
     return false;
 }
 
+/* As soon as the library is loaded: a fork that began before its handlers were there would leave the child with a lock
+ * that the first coir_create, in another thread, may hold. If it fails, the first coir_create tries again. Besides, the
+ * destructors of keys run in the order of their making, and this one should run before the program's. */
+__attribute__((constructor)) static void start_early(void)
+{
+    coir__os_start();
+}
+
 int coir__os_start(void)
 {
     int error;
@@ -76,6 +84,11 @@ int coir__os_set_thread(struct coir__thread *thread)
 const char *coir__os_getenv(const char *name)
 {
     return secure_getenv(name);
+}
+#elif defined(HAVE_ISSETUGID)
+const char *coir__os_getenv(const char *name)
+{
+    return issetugid() ? NULL : getenv(name);
 }
 #else
 const char *coir__os_getenv(const char *name)

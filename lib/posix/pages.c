@@ -55,12 +55,13 @@ size_t coir__page_size(void)
 
 size_t coir__signal_frame_size(void)
 {
-    size_t size = 0;
-
 #ifdef HAVE_GETAUXVAL
-    size = getauxval(AT_MINSIGSTKSZ);
+    size_t size = getauxval(AT_MINSIGSTKSZ);
+    if (size != 0)
+        return size;
 #endif
-    return size > (size_t)MINSIGSTKSZ ? size : (size_t)MINSIGSTKSZ;
+    /* Not before: where glibc defines it as a call of sysconf, it is four times what a signal needs. */
+    return (size_t)MINSIGSTKSZ;
 }
 
 void *coir__pages_reserve(size_t size)
