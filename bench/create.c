@@ -8,7 +8,8 @@
 
 #include "bench.h"
 
-#define TIMES 2000000
+#define TIMES 5000000
+#define WARM_UP 100000
 #define COLD 20000
 #define STACK_SIZE 65536
 
@@ -18,17 +19,26 @@ static void *nothing(void *arg)
 }
 
 /* One at a time: the stack is the one that the last fiber used. */
-static double measure_warm(void)
+static int create_run_destroy(long times)
 {
-    double start = bench_now();
-
-    for (long i = 0; i < TIMES; i++) {
+    for (long i = 0; i < times; i++) {
         coir_fiber *f;
         if (coir_create(&f, nothing, NULL, NULL) != COIR_OK)
             return -1;
         coir_resume(f, NULL, NULL);
         coir_destroy(f);
     }
+    return 0;
+}
+
+static double measure_warm(void)
+{
+    double start;
+
+    if (create_run_destroy(WARM_UP) != 0)
+        return -1;
+    start = bench_now();
+    create_run_destroy(TIMES);
     return (bench_now() - start) / TIMES;
 }
 
@@ -68,7 +78,7 @@ static double measure_ucontext(void)
 {
     double start = bench_now();
 
-    for (long i = 0; i < TIMES / 4; i++) {
+    for (long i = 0; i < TIMES / 10; i++) {
         char *stack = malloc(STACK_SIZE);
         getcontext(&fiber_context);
         fiber_context.uc_stack.ss_sp = stack;
@@ -77,7 +87,7 @@ static double measure_ucontext(void)
         swapcontext(&main_context, &fiber_context);
         free(stack);
     }
-    return (bench_now() - start) / (TIMES / 4);
+    return (bench_now() - start) / (TIMES / 10);
 }
 
 int main(void)

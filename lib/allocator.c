@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +57,30 @@ void coir__release(void *memory, size_t size)
         current.release(memory, size, current.context);
     else
         free(memory);
+}
+
+/* malloc aligns to 16 at least; what it gave is noted behind the memory. */
+#define LINE 64
+#define ALIGNED_SIZE(size) ((size) + LINE - 16 + sizeof(void *))
+
+void *coir__allocate_aligned(size_t size)
+{
+    char *start = coir__allocate(ALIGNED_SIZE(size));
+    char *aligned;
+
+    if (start == NULL)
+        return NULL;
+    aligned = start + (LINE - (uintptr_t)start % LINE) % LINE;
+    memcpy(aligned + size, &start, sizeof start);
+    return aligned;
+}
+
+void coir__release_aligned(void *memory, size_t size)
+{
+    char *start;
+
+    memcpy(&start, (char *)memory + size, sizeof start);
+    coir__release(start, ALIGNED_SIZE(size));
 }
 
 char *coir__copy_string(const char *string)

@@ -10,6 +10,10 @@
 void *coir__allocate(size_t size);
 void coir__release(void *memory, size_t size); /* NULL does nothing */
 
+/* The same for what every switch touches: at the start of a cache line of 64 bytes. */
+void *coir__allocate_aligned(size_t size);
+void coir__release_aligned(void *memory, size_t size);
+
 /* A copy of a string, or NULL; to be released with strlen + 1. */
 char *coir__copy_string(const char *string);
 

@@ -26,36 +26,42 @@ static int check_options(const coir_options *opt)
 }
 
 /* The first function on every fiber's stack. */
-static void fiber_main(void)
+COIR__HOT static void fiber_main(void)
 {
     coir_fiber *f = coir__thread_here()->current;
 
     coir__fiber_end(f, f->fn(f->arg));
 }
 
-/* And the one that a fiber continues in when it is destroyed before its time. */
+/* Ends the current fiber in the middle of its frames. This is the place to unwind them; for now they are dropped, which
+ * memory checkers must be told of before the stack is used again. */
+static _Noreturn void drop_frames(coir_fiber *f, void *result)
+{
+    f->stack.asked = COIR__STACK_NEVER_ASKED;
+    coir__fiber_end(f, result);
+}
+
+/* Where a fiber continues when it is destroyed before its time. */
 static void end_interrupted(void)
 {
-    coir__fiber_end(coir__thread_now()->current, NULL);
+    drop_frames(coir__thread_now()->current, NULL);
 }
 
 COIR__NOINLINE static void release_name(coir_fiber *f)
 {
     coir__release(f->name, strlen(f->name) + 1);
+    f->name = NULL;
 }
 
 /* Gives back what is left of a fiber that has no stack any more. `thread` is the calling one. */
 static inline void release_fiber(struct coir__thread *thread, coir_fiber *f)
 {
-    /* The library's own stack can wait for the next fiber; the program may want to see its memory come back. */
-    if (thread->leaving.source == COIR__STACK_ALLOCATOR)
+    /* The library's own stack can wait for the next fiber; the program may want its memory back. */
+    if (coir__unlikely(thread->leaving.source > COIR__STACK_POOL))
         coir__thread_reclaim(thread);
-    if (f->name != NULL)
+    if (coir__unlikely(f->name != NULL))
         release_name(f);
-    if (thread != &coir__no_thread)
-        coir__handle_give(&thread->handles, f);
-    else
-        coir__release(f, sizeof *f);
+    coir__handle_give(&thread->handles, f);
 }
 
 static int name_fiber(coir_fiber *f, const char *name)
@@ -66,8 +72,8 @@ static int name_fiber(coir_fiber *f, const char *name)
     return f->name != NULL ? COIR_OK : COIR_ENOMEM;
 }
 
-/* Sets all that a new fiber starts with, but for what prepare and adopt will. One by one, since clearing the whole
- * structure takes several times as long. */
+/* Sets what a new fiber starts with, but for what prepare and adopt will, and what a handle comes without. One by one,
+ * since clearing the whole structure takes several times as long. */
 static void initialise(coir_fiber *f, coir_fn *fn, void *arg, const coir_options *opt)
 {
     f->resumable_by = NULL;
@@ -78,11 +84,7 @@ static void initialise(coir_fiber *f, coir_fn *fn, void *arg, const coir_options
     f->flags = (uint16_t)opt->flags;
     f->fn = fn;
     f->arg = arg;
-    f->name = NULL;
     f->data = opt->data;
-    f->deferred = NULL;
-    f->locals = NULL;
-    f->local_count = 0;
 }
 
 /* Allocates a fiber with its name and stack, not yet known to any thread. */
@@ -95,9 +97,9 @@ static int allocate_fiber(struct coir__thread *thread, coir_fn *fn, void *arg, c
         return COIR_ENOMEM;
     initialise(f, fn, arg, opt);
     error = name_fiber(f, opt->name);
-    if (error == COIR_OK && !coir__stack_reuse(&thread->leaving, opt, &f->stack))
+    if (error == COIR_OK && coir__unlikely(!coir__stack_reuse(&thread->leaving, opt, &f->stack)))
         error = coir__stack_take(thread, opt, &f->stack);
-    if (error != COIR_OK)
+    if (coir__unlikely(error != COIR_OK))
         release_fiber(thread, f);
     else
         *out = f;
@@ -109,7 +111,7 @@ static void prepare(coir_fiber *f, void (*entry)(void))
     coir__backend()->prepare(&f->context, f->stack.low, f->stack.size - f->stack.colour, entry);
 }
 
-COIR__NOINLINE int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt)
+COIR__HOT int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt)
 {
     struct coir__thread *thread;
     coir_fiber *f = NULL;
@@ -123,12 +125,12 @@ COIR__NOINLINE int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const c
     if (opt == NULL)
         opt = &no_options;
     error = coir__thread_enter(&thread);
-    if (error != COIR_OK)
+    if (coir__unlikely(error != COIR_OK))
         return error;
     error = allocate_fiber(thread, fn, arg, opt, &f);
-    if (error != COIR_OK)
+    if (coir__unlikely(error != COIR_OK))
         return error;
-    if (f->flags & COIR_KEEP_FPENV)
+    if (coir__unlikely(f->flags & COIR_KEEP_FPENV))
         coir__careful_fpenv(&f->fpenv);
     f->serial = thread->next_serial++;
     prepare(f, fiber_main);
@@ -156,14 +158,14 @@ static _Noreturn void finish(struct coir__thread *thread, coir_fiber *f, void *r
 
 /* Not inlined, since it reads the thread's record after the fiber's function may have switched. From here on the fiber
  * cannot suspend, so the thread stays the same. */
-COIR__NOINLINE _Noreturn void coir__fiber_end(coir_fiber *f, void *result)
+COIR__HOT _Noreturn void coir__fiber_end(coir_fiber *f, void *result)
 {
     struct coir__thread *thread = coir__thread_here();
 
     f->special |= COIR__ENDING;
-    if (f->deferred != NULL)
+    if (coir__unlikely(f->deferred != NULL))
         coir__deferred_run(f);
-    if (f->locals != NULL)
+    if (coir__unlikely(f->locals != NULL))
         coir__locals_destroy(f);
     finish(thread, f, result);
 }
@@ -176,7 +178,7 @@ COIR__NOINLINE int coir_exit(void *result)
         return COIR_ENOTFIBER;
     if (f->special & COIR__ENDING)
         return COIR_ECANCELED;
-    coir__fiber_end(f, result);
+    drop_frames(f, result);
 }
 
 /* Ends a fiber that has never run. */
@@ -271,11 +273,11 @@ static int destroy_live(coir_fiber *f)
     return error;
 }
 
-COIR__NOINLINE int coir_destroy(coir_fiber *f)
+COIR__HOT int coir_destroy(coir_fiber *f)
 {
     if (f == NULL)
         return COIR_OK;
-    if (f->life != COIR__DONE)
+    if (coir__unlikely(f->life != COIR__DONE))
         return destroy_live(f);
     release_fiber(coir__thread_here(), f);
     return COIR_OK;

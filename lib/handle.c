@@ -3,12 +3,21 @@
 
 #include <config.h>
 
+#include <string.h>
+
 #include "handle.h"
+
+coir_fiber *coir__handle_make(void)
+{
+    coir_fiber *f = coir__allocate_aligned(sizeof *f);
+
+    return f != NULL ? memset(f, 0, sizeof *f) : NULL;
+}
 
 void coir__handles_trim(struct coir__handles *handles, size_t keep)
 {
     while (handles->count > keep) {
         coir_fiber *f = coir__handle_take(handles);
-        coir__release(f, sizeof *f);
+        coir__release_aligned(f, sizeof *f);
     }
 }

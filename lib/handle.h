@@ -15,14 +15,18 @@ struct coir__handles {
 /* More than this are not kept: as many as a pool of stacks may hold. */
 #define COIR__HANDLES_MOST 256
 
-/* Memory for a fiber, its contents undefined; NULL if there is none. And back: any thread's `handles` may take it.
- * Inline, as is all that every coir_create and coir_destroy goes through. */
+/* New memory for a fiber, all zero; NULL if there is none. */
+coir_fiber *coir__handle_make(void);
+
+/* Memory for a fiber; NULL if there is none. It is new, or as the last fiber left it that had it: without name, deferred
+ * functions or values under keys. And back: any thread's `handles` may take it. Inline, as is all that every coir_create
+ * and coir_destroy goes through. */
 static inline coir_fiber *coir__handle_take(struct coir__handles *handles)
 {
     coir_fiber *f = handles->first;
 
     if (f == NULL)
-        return coir__allocate(sizeof *f);
+        return coir__handle_make();
     handles->first = f->next;
     handles->count--;
     return f;
@@ -31,7 +35,7 @@ static inline coir_fiber *coir__handle_take(struct coir__handles *handles)
 static inline void coir__handle_give(struct coir__handles *handles, coir_fiber *f)
 {
     if (handles->count >= COIR__HANDLES_MOST) {
-        coir__release(f, sizeof *f);
+        coir__release_aligned(f, sizeof *f);
         return;
     }
     f->next = handles->first;

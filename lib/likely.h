@@ -7,9 +7,13 @@
 #if defined(__GNUC__)
 #define coir__unlikely(condition) __builtin_expect((condition), 0)
 #define COIR__NOINLINE __attribute__((noinline))
+/* At the start of a cache line: a function of a few dozen instructions that runs at every switch costs a tenth more when
+ * it lies across one line more than it must. */
+#define COIR__HOT __attribute__((noinline, aligned(64)))
 #else
 #define coir__unlikely(condition) (condition)
 #define COIR__NOINLINE
+#define COIR__HOT
 #endif
 
 #endif

@@ -102,7 +102,7 @@ static int take_from_pool(struct coir__thread *thread, size_t size, const coir_o
         return error;
     out->source = COIR__STACK_POOL;
     out->asked = opt->stack_size;
-    out->guarded = guarded;
+    out->unguarded = opt->flags & COIR_NO_GUARD;
     out->colour = colour_of(out->slot);
     out->low = coir__slot_low(out->slot);
     out->size = coir__slot_size(out->slot);
@@ -137,7 +137,7 @@ void coir__stack_give(struct coir__thread *thread, struct coir__stack *stack)
 {
     uint8_t source = stack->source;
 
-    coir__tools_stack_end(stack->notice);
+    coir__tools_stack_end(stack->low, stack->size, stack->notice);
     stack->source = COIR__STACK_NONE;
     if (source == COIR__STACK_POOL)
         coir__pool_give(&thread->pool, stack->slot);

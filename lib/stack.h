@@ -16,28 +16,31 @@ struct coir__thread;
 enum coir__stack_source {
     COIR__STACK_NONE,     /* there is no stack */
     COIR__STACK_POOL,     /* from the thread's pool: `slot` says which */
-    COIR__STACK_CALLER,   /* the caller's own memory */
+    COIR__STACK_CALLER,   /* the caller's own memory. From here on it is the program's */
     COIR__STACK_ALLOCATOR /* from the program's allocator */
 };
 
 struct coir__stack {
-    char *low;   /* the usable bytes, without the guard */
+    char *low; /* the usable bytes, without the guard */
     size_t size;
     struct coir__slot *slot;
-    size_t asked;    /* the stack_size of the options that a pool's stack was taken for */
-    uint8_t source;  /* enum coir__stack_source */
-    bool guarded;    /* of a pool's */
-    uint16_t colour; /* bytes at its top that stay unused, so that the tops of many stacks do not meet in the same cache
-                        sets */
-    uint32_t notice; /* what memory checkers know it by */
+    size_t asked;      /* the stack_size of the options that a pool's stack was taken for */
+    uint8_t source;    /* enum coir__stack_source */
+    uint8_t unguarded; /* COIR_NO_GUARD or 0, as the options asked for a pool's */
+    uint16_t colour;   /* bytes at its top that stay unused, so that the tops of many stacks do not meet in the same
+                          cache sets */
+    uint32_t notice;   /* what memory checkers know it by */
 };
+
+/* No request equals this one: what `asked` of a stack becomes that must not be used again before checkers know. */
+#define COIR__STACK_NEVER_ASKED ((size_t)-1)
 
 /* Most programs ask for the same stack again and again, so the one that was used last serves an equal request without
  * another look: does it? It is then no longer the old owner's. */
 static inline bool coir__stack_reuse(struct coir__stack *last, const struct coir_options *opt, struct coir__stack *out)
 {
     if (last->source != COIR__STACK_POOL || last->asked != opt->stack_size || opt->stack != NULL ||
-        last->guarded == ((opt->flags & COIR_NO_GUARD) != 0))
+        last->unguarded != (opt->flags & COIR_NO_GUARD))
         return false;
     *out = *last;
     last->source = COIR__STACK_NONE;

@@ -54,8 +54,9 @@ int coir__enter(struct coir__thread *thread, coir_fiber *f, void *value, void **
     return enter(thread, f, value, result);
 }
 
-/* A resume of a fiber that is not suspended in this thread: a first one, or a mistake. */
-COIR__NOINLINE static int resume_unusual(struct coir__thread *thread, coir_fiber *f, void *value, void **result)
+/* A resume of a fiber that is not suspended in this thread: a first one, or a mistake. Like the others of its kind it has
+ * its caller's arguments first, so that they can stay in their registers. */
+COIR__HOT static int resume_unusual(coir_fiber *f, void *value, void **result, struct coir__thread *thread)
 {
     if (f->life != COIR__NEW || f->owner != thread)
         return coir__check_resumable(f, thread);
@@ -65,14 +66,14 @@ COIR__NOINLINE static int resume_unusual(struct coir__thread *thread, coir_fiber
     return enter(thread, f, NULL, result);
 }
 
-COIR__NOINLINE int coir_resume(coir_fiber *f, void *value, void **result)
+COIR__HOT int coir_resume(coir_fiber *f, void *value, void **result)
 {
     struct coir__thread *thread = coir__thread_here();
 
     if (coir__unlikely(f == NULL))
         return COIR_EINVAL;
     if (coir__unlikely(f->resumable_by != thread))
-        return resume_unusual(thread, f, value, result);
+        return resume_unusual(f, value, result, thread);
     return enter(thread, f, value, result);
 }
 
@@ -87,7 +88,7 @@ static int check_suspendable(const coir_fiber *f)
 }
 
 /* A yield outside of any fiber, of one that is ending, or of one that stands in another's place. */
-COIR__NOINLINE static int yield_unusual(struct coir__thread *thread, coir_fiber *f, void *value, void **result)
+COIR__NOINLINE static int yield_unusual(void *value, void **result, struct coir__thread *thread, coir_fiber *f)
 {
     int error = check_suspendable(f);
 
@@ -97,13 +98,13 @@ COIR__NOINLINE static int yield_unusual(struct coir__thread *thread, coir_fiber 
     return leave(thread, f, value, result, COIR_SWITCHED);
 }
 
-COIR__NOINLINE int coir_yield(void *value, void **result)
+COIR__HOT int coir_yield(void *value, void **result)
 {
     struct coir__thread *thread = coir__thread_here();
     coir_fiber *f = thread->current;
 
     if (coir__unlikely(f->special != 0))
-        return yield_unusual(thread, f, value, result);
+        return yield_unusual(value, result, thread, f);
     return leave(thread, f, value, result, COIR_YIELDED);
 }
 
@@ -134,8 +135,8 @@ static inline int pass(struct coir__thread *thread, coir_fiber *from, coir_fiber
 }
 
 /* A switch to a fiber that is not suspended in this thread: to a new one, or a mistake. */
-COIR__NOINLINE static int switch_unusual(struct coir__thread *thread, coir_fiber *from, coir_fiber *to, void *value,
-                                         void **result)
+COIR__NOINLINE static int switch_unusual(coir_fiber *to, void *value, void **result, struct coir__thread *thread,
+                                         coir_fiber *from)
 {
     if (to->life != COIR__NEW || to->owner != thread)
         return coir__check_resumable(to, thread);
@@ -145,7 +146,7 @@ COIR__NOINLINE static int switch_unusual(struct coir__thread *thread, coir_fiber
     return pass(thread, from, to, NULL, result);
 }
 
-COIR__NOINLINE int coir_switch(coir_fiber *to, void *value, void **result)
+COIR__HOT int coir_switch(coir_fiber *to, void *value, void **result)
 {
     struct coir__thread *thread = coir__thread_here();
     coir_fiber *from = thread->current;
@@ -156,6 +157,6 @@ COIR__NOINLINE int coir_switch(coir_fiber *to, void *value, void **result)
     if (to == NULL)
         return COIR_EINVAL;
     if (coir__unlikely(to->resumable_by != thread))
-        return switch_unusual(thread, from, to, value, result);
+        return switch_unusual(to, value, result, thread, from);
     return pass(thread, from, to, value, result);
 }

@@ -10,7 +10,11 @@
 #include "os.h"
 #include "thread.h"
 
-struct coir__thread coir__no_thread = {.current = &coir__no_thread.root, .root = {.special = COIR__ROOT}};
+struct coir__thread coir__no_thread = {
+    .current = &coir__no_thread.root,
+    .root = {.special = COIR__ROOT},
+    .handles = {.count = COIR__HANDLES_MOST}, /* so that it takes none */
+};
 struct coir__thread coir__thread_ended = {
     .current = &coir__thread_ended.root,
     .ended = true,
@@ -69,7 +73,7 @@ static void leave_backend(struct coir__thread *thread)
 /* Makes a record for the calling thread. */
 static int make(struct coir__thread **out)
 {
-    struct coir__thread *thread = coir__allocate(sizeof *thread);
+    struct coir__thread *thread = coir__allocate_aligned(sizeof *thread);
     int error;
 
     if (thread == NULL)
@@ -89,7 +93,7 @@ static int make(struct coir__thread **out)
         }
         leave_backend(thread);
     }
-    coir__release(thread, sizeof *thread);
+    coir__release_aligned(thread, sizeof *thread);
     return error;
 }
 
@@ -126,7 +130,7 @@ void coir__thread_exit(struct coir__thread *thread)
     leave_backend(thread);
     unlist_thread(thread);
     coir__os_set_thread(NULL);
-    coir__release(thread, sizeof *thread);
+    coir__release_aligned(thread, sizeof *thread);
 }
 
 /* The other threads' records, lists and pools stay as they are, memory that the child shares with its parent: a thread

@@ -6,6 +6,7 @@
 
 #include "fiber.h"
 #include "handle.h"
+#include "likely.h"
 #include "pool.h"
 #include "thread_pointer.h"
 
@@ -39,8 +40,15 @@ int coir__thread_make(struct coir__thread **out);
 /* The calling thread's record, made if there is none. For functions that call it before any switch. */
 static inline int coir__thread_enter(struct coir__thread **out)
 {
-    *out = coir__thread_here();
-    return *out != &coir__no_thread ? COIR_OK : coir__thread_make(out);
+    struct coir__thread *thread = coir__thread_here();
+
+    if (coir__unlikely(thread == &coir__no_thread)) {
+        int error = coir__thread_make(&thread);
+        if (error != COIR_OK)
+            return error;
+    }
+    *out = thread;
+    return COIR_OK;
 }
 
 /* What the system's thread-exit hook calls, on the thread's own stack. */

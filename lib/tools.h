@@ -11,6 +11,9 @@
 /* This memory is a stack from now on: a number that names it to the next call. Else a checker would take a switch
  * between stacks that lie close together for a very large frame, and what lies between for dead. */
 uint32_t coir__tools_stack_begin(void *low, size_t size);
-void coir__tools_stack_end(uint32_t number);
+
+/* And no longer, or for now. Frames that never returned may be left on it, and what a checker noted about their locals
+ * is to be forgotten. */
+void coir__tools_stack_end(void *low, size_t size, uint32_t number);
 
 #endif

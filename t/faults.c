@@ -376,6 +376,8 @@ static void run_failing_early(unsigned always)
 
 START_TEST(a_failure_when_the_library_is_loaded_shows_in_create)
 {
+    if (t_instrumented()) /* a tool or an emulator is /proc/self/exe */
+        return;
     if (getenv("T_FAIL_EARLY") == NULL) {
         run_failing_early(1u << KEY_CREATE);
         run_failing_early(1u << ATFORK);

@@ -36,7 +36,8 @@ START_TEST(the_minimum_holds_a_signal_frame_and_some_more)
 #ifdef __linux__
     size_t backend = t_backend_is("asm") ? 300 : 2 * sizeof(ucontext_t) + 300;
     ck_assert_uint_ge(coir_stack_min(), getauxval(AT_MINSIGSTKSZ) + 4096);
-    ck_assert_uint_le(coir_stack_min(), getauxval(AT_MINSIGSTKSZ) + 4096 + backend + page);
+    if (getauxval(AT_MINSIGSTKSZ) != 0) /* not under valgrind */
+        ck_assert_uint_le(coir_stack_min(), getauxval(AT_MINSIGSTKSZ) + 4096 + backend + page);
 #endif
     ck_assert_uint_eq(coir_stack_min() % page, 0);
     ck_assert_uint_ge(coir_stack_default(), 256 * KIB);
@@ -186,6 +187,8 @@ static void *raise_on_small_stack(void *arg)
 
 START_TEST(a_signal_fits_the_smallest_stack)
 {
+    if (t_instrumented()) /* the tool's own frames are many times as large */
+        return;
     signal(SIGUSR1, count_signal);
     for (int i = 0; i < 20; i++) { /* so that all colours would show */
         coir_fiber *f = create_sized(raise_on_small_stack, NULL, 1);

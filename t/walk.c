@@ -97,9 +97,9 @@ static int has_frame_in(const struct walk *walk, uintptr_t start, uintptr_t size
     return 0;
 }
 
-/* The functions that are looked for start on a boundary of this and are shorter, so that no other is in the same. */
+/* The functions that are looked for start on a boundary of this and are shorter, and lie apart from all others. */
 #define APART 1024
-#define LOOKED_FOR __attribute__((noinline, aligned(APART)))
+#define LOOKED_FOR __attribute__((noinline, aligned(APART), section(".text.apart")))
 
 static int has_frame_of(const struct walk *walk, void *(*function)(void *))
 {

@@ -92,8 +92,8 @@ typedef struct coir_options {
                           then to the next of four sizes for each power of two, in pages: coir_stack_bounds tells. The
                           library takes a little at its top: up to 2 KiB, on ucontext a ucontext_t more */
     void *stack;       /* the caller's own memory for the stack, aligned to 16 bytes, of exactly stack_size bytes, which
-                          must be given and at least coir_stack_min(). It gets no guard and must stay until the fiber has
-                          ended. NULL: the library's own */
+                          must be given and at least coir_stack_min(). It gets no guard and must stay until the fiber is
+                          destroyed. NULL: the library's own */
     void *data;        /* the first value of coir_fiber_data */
     unsigned flags;    /* COIR_KEEP_FPENV and so on, joined by | */
     unsigned reserved_flags;

@@ -2,11 +2,11 @@
 /* coir/stack.h - the stacks of fibers: sizes, how much was used, giving memory back, the program's own allocator.
  *
  * Stacks are address space first: a page becomes memory when it is touched, so a fiber that calls little costs one page
- * (4 KiB on x86-64) however large its stack is. They are carved out of large mappings. Below each lies a guard, an
- * inaccessible page: a stack that overflows ends the program with SIGSEGV instead of writing into its neighbour. On
- * Linux 6.13 and later guards are made by madvise(MADV_GUARD_INSTALL) and cost no mapping; before that by mprotect,
- * and each costs two of the mappings that vm.max_map_count (usually 65530) allows. A frame larger than a page can
- * step over a guard: compile with -fstack-clash-protection.
+ * (4 KiB on x86-64; on ucontext, whose records are large, up to two) however large its stack is. They are carved out of
+ * large mappings. Below each lies a guard, an inaccessible page: a stack that overflows ends the program with SIGSEGV
+ * instead of writing into its neighbour. On Linux 6.13 and later guards are made by madvise(MADV_GUARD_INSTALL) and cost
+ * no mapping; before that by mprotect, and each costs two of the mappings that vm.max_map_count (usually 65530) allows.
+ * A frame larger than a page can step over a guard: compile with -fstack-clash-protection.
  *
  * The stack of a fiber that has ended goes to a pool of its thread, and from there to the next coir_create. A pool
  * keeps up to 256 stacks of a size as they are; what comes above is cleared of its memory, and mappings that hold no

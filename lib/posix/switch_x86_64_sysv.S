@@ -72,7 +72,7 @@
         .globl  \name
         .hidden \name
         .type   \name, @function
-        .p2align 4
+        .p2align 6                              /* a cache line: each switch fits one */
 \name:
 .endm
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* tools.c (POSIX) - valgrind. Its header turns each notice into a few instructions that do nothing outside of it, so the
- * library that is installed serves both. */
+/* tools.c (POSIX) - valgrind and AddressSanitizer. Valgrind's header turns each notice into a few instructions that do
+ * nothing outside of it; the sanitizer's function is there if the program was built with it. So the library that is
+ * installed serves all. */
 
 #include <config.h>
 
@@ -13,12 +14,17 @@
 #define VALGRIND_STACK_DEREGISTER(number) ((void)(number))
 #endif
 
+/* sanitizer/asan_interface.h has it so. */
+extern void __asan_unpoison_memory_region(void const volatile *low, size_t size) __attribute__((weak));
+
 uint32_t coir__tools_stack_begin(void *low, size_t size)
 {
     return (uint32_t)VALGRIND_STACK_REGISTER(low, (char *)low + size);
 }
 
-void coir__tools_stack_end(uint32_t number)
+void coir__tools_stack_end(void *low, size_t size, uint32_t number)
 {
     VALGRIND_STACK_DEREGISTER(number);
+    if (__asan_unpoison_memory_region != NULL)
+        __asan_unpoison_memory_region(low, size);
 }
