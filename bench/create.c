@@ -4,14 +4,15 @@
 #include <coir.h>
 
 #include <stdlib.h>
+#ifdef BENCH_UCONTEXT
 #include <ucontext.h>
+#endif
 
 #include "bench.h"
 
 #define TIMES 5000000
 #define WARM_UP 100000
 #define COLD 20000
-#define STACK_SIZE 65536
 
 static void *nothing(void *arg)
 {
@@ -66,6 +67,10 @@ static double measure_cold(void)
     return (bench_now() - start) / COLD;
 }
 
+#ifdef BENCH_UCONTEXT
+
+#define STACK_SIZE 65536
+
 static ucontext_t main_context, fiber_context;
 
 static void ucontext_nothing(void)
@@ -89,6 +94,15 @@ static double measure_ucontext(void)
     }
     return (bench_now() - start) / (TIMES / 10);
 }
+
+#else
+
+static double measure_ucontext(void)
+{
+    return -1;
+}
+
+#endif
 
 int main(void)
 {

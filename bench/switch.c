@@ -4,7 +4,9 @@
 #include <coir.h>
 
 #include <stdlib.h>
+#ifdef BENCH_UCONTEXT
 #include <ucontext.h>
+#endif
 
 #include "bench.h"
 #include "libco_style.h"
@@ -97,6 +99,8 @@ static double measure_libco_style(void)
     return (bench_now() - start) / FAST_TRIPS / 2;
 }
 
+#ifdef BENCH_UCONTEXT
+
 static ucontext_t main_context, fiber_context;
 
 static void ucontext_loop(void)
@@ -118,6 +122,15 @@ static double measure_ucontext(void)
         swapcontext(&main_context, &fiber_context);
     return (bench_now() - start) / SLOW_TRIPS / 2;
 }
+
+#else
+
+static double measure_ucontext(void)
+{
+    return -1;
+}
+
+#endif
 
 int main(void)
 {

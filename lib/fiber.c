@@ -239,6 +239,14 @@ static void end_early(struct coir__thread *thread, coir_fiber *f, bool cut_short
     coir__enter(thread, f, NULL, NULL);
 }
 
+/* Does the caller stand on this fiber's stack? A thread that ends in pthread_exit may, with musl to its very end. */
+static bool stands_on(const coir_fiber *f)
+{
+    volatile char here;
+
+    return (uintptr_t)&here - (uintptr_t)f->stack.low < f->stack.size;
+}
+
 /* Makes `f` DONE, if this thread may. */
 static int end(coir_fiber *f)
 {
@@ -247,8 +255,9 @@ static int end(coir_fiber *f)
 
     if (!orphan && f->owner != thread)
         return COIR_ETHREAD;
-    /* A thread that is being unwound still stands on the stack of the fiber that it left. */
     if (!orphan && f->life != COIR__NEW && f->resumable_by == NULL)
+        return COIR_EBUSY;
+    if (orphan && stands_on(f))
         return COIR_EBUSY;
     cut_short = coir__cut_short(f);
     if (orphan) {

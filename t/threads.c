@@ -227,11 +227,21 @@ START_TEST(pthread_exit_in_a_nested_fiber_ends_the_thread)
 }
 END_TEST
 
+/* Does pthread_exit unwind the stack, so that the library can tell that a fiber is left? */
+static bool exit_unwinds(void)
+{
+#ifdef __GLIBC__
+    return t_backend_is("asm");
+#else
+    return false;
+#endif
+}
+
 /* What runs while pthread_exit leaves: a cleanup handler of the thread's own frame. */
 static void look_while_leaving(void *arg)
 {
     (void)arg;
-    if (t_backend_is("asm")) { /* the other cannot tell that the fibers are left */
+    if (exit_unwinds()) {
         ck_assert_ptr_null(coir_self());
         ck_assert_int_eq(coir_yield(NULL, NULL), COIR_ENOTFIBER);
         ck_assert_int_eq(coir_fiber_state(exiting_inner), COIR_STATE_DONE);
@@ -325,8 +335,10 @@ static void look_after_exit(void *arg)
     (void)arg;
     ck_assert_ptr_null(coir_self());
     ck_assert_int_eq(coir_yield(NULL, NULL), COIR_ENOTFIBER);
-    ck_assert_int_eq(coir_destroy(exiting_inner), COIR_OK);
+    /* The stack that the thread ends on cannot be given away under its feet; where there is none, it can. */
     ck_assert_int_eq(coir_destroy(exiting_outer), COIR_OK);
+    if (coir_destroy(exiting_inner) == COIR_OK)
+        exiting_inner = NULL;
 }
 
 static void *set_early_key_and_exit(void *arg)
@@ -339,7 +351,8 @@ START_TEST(an_older_keys_destructor_is_outside_of_the_fibers)
 {
     ck_assert_int_eq(pthread_key_create(&early_key, look_after_exit), 0);
     on_thread(set_early_key_and_exit, NULL);
-    ck_assert_str_eq(events, "inner outer ");
+    ck_assert_int_eq(coir_destroy(exiting_inner), COIR_OK);
+    ck_assert_str_eq(events, "outer inner ");
 }
 END_TEST
 

@@ -40,11 +40,13 @@
  *
  * longjmp inside one fiber is fine, out of one is not. fork, exit and pthread_exit may be called in a fiber. In the
  * child of a fork the fibers of the thread that forked go on; those of other threads are left behind, as if their
- * threads had ended (destroy only those that were not in use at that moment). pthread_exit (and pthread_cancel) leave the fiber and its resumers, which are DONE then; they can
- * be destroyed once the thread has ended, before that it is COIR_EBUSY. On the assembly backend the cleanup handlers of
- * all of them run; on ucontext those that pthread_cleanup_push has noted, but of C++ destructors and cleanup attributes
- * only the innermost fiber's. And on ucontext coir_self() may still be the fiber while the thread is ending: suspend
- * nothing there.
+ * threads had ended (destroy only those that were not in use at that moment).
+ *
+ * pthread_exit and pthread_cancel leave the fiber and its resumers, which are DONE then. They can be destroyed once the
+ * thread has ended; a destroy before that may be COIR_EBUSY. All that pthread_cleanup_push has noted runs. With glibc the
+ * C++ destructors and cleanup attributes of all their frames run on the assembly backend, of the innermost fiber's on
+ * ucontext; with musl none do. But for glibc with the assembly, coir_self() may still be the fiber while the thread is
+ * ending: suspend nothing there.
  *
  * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind) goes from
  * inside a fiber through its resumers to main. On the ucontext backend it ends at the fiber's first function. */
