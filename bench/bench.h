@@ -14,7 +14,8 @@ struct bench_contender {
     double (*measure)(void); /* nanoseconds for one of what the table's title says; negative: not to be had here */
 };
 
-/* Measures all of them in 7 rounds and prints a table with ratios to the first that is to be had. Returns an exit status for main. */
+/* Measures all of them in 7 rounds and prints a table with ratios to the first that is to be had.
+ * Returns an exit status for main. */
 int bench_run(const char *title, const struct bench_contender *contenders, int count);
 
 /* Monotonic time in nanoseconds. */

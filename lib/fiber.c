@@ -218,16 +218,6 @@ void coir__fiber_unwound(void)
     thread->current = f->resumer;
 }
 
-/* Takes over a fiber whose thread has ended. */
-static int adopt_orphan(coir_fiber *f, struct coir__thread **adopter)
-{
-    int error = coir__thread_enter(adopter);
-
-    if (error == COIR_OK)
-        coir__thread_adopt(*adopter, f);
-    return error;
-}
-
 /* Lets a fiber end by itself, on its own stack, from wherever it stands. */
 static void end_early(struct coir__thread *thread, coir_fiber *f, bool cut_short)
 {
@@ -247,28 +237,42 @@ static bool stands_on(const coir_fiber *f)
     return (uintptr_t)&here - (uintptr_t)f->stack.low < f->stack.size;
 }
 
-/* Makes `f` DONE, if this thread may. */
-static int end(coir_fiber *f)
+/* Makes a fiber DONE whose thread has ended: this thread takes it over first. It is in no list any more that anyone goes
+ * through. */
+static int end_orphan(coir_fiber *f)
 {
-    struct coir__thread *thread = coir__thread_now();
-    bool orphan = f->owner->ended, cut_short;
+    bool cut_short = coir__cut_short(f);
+    struct coir__thread *thread;
+    int error;
 
-    if (!orphan && f->owner != thread)
-        return COIR_ETHREAD;
-    if (!orphan && f->life != COIR__NEW && f->resumable_by == NULL)
+    if (stands_on(f))
         return COIR_EBUSY;
-    if (orphan && stands_on(f))
-        return COIR_EBUSY;
-    cut_short = coir__cut_short(f);
-    if (orphan) {
-        int error = adopt_orphan(f, &thread);
-        if (error != COIR_OK)
-            return error;
-    }
+    error = coir__thread_enter(&thread);
+    if (error != COIR_OK)
+        return error;
+    coir__thread_adopt(thread, f);
     if (f->life == COIR__NEW)
         end_new(thread, f);
     else
         end_early(thread, f, cut_short);
+    return COIR_OK;
+}
+
+/* Makes `f` DONE, if this thread may. */
+static int end(coir_fiber *f)
+{
+    struct coir__thread *thread = coir__thread_now();
+
+    if (f->owner->ended)
+        return end_orphan(f);
+    if (f->owner != thread)
+        return COIR_ETHREAD;
+    if (f->life != COIR__NEW && f->resumable_by == NULL)
+        return COIR_EBUSY;
+    if (f->life == COIR__NEW)
+        end_new(thread, f);
+    else
+        end_early(thread, f, false);
     return COIR_OK;
 }
 

@@ -110,8 +110,8 @@ int coir__thread_make(struct coir__thread **out)
     return error;
 }
 
-/* Leaves the thread's fibers behind. A record is about to be released, and another may be made in its place, so nothing may
- * point to it. */
+/* Leaves the thread's fibers behind. The record is about to be released, and another may be made in its place, so nothing
+ * may point to it. */
 static void orphan_all(struct coir__thread *thread)
 {
     for (coir_fiber *f = thread->fibers; f != NULL; f = f->next) {

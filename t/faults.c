@@ -388,6 +388,7 @@ START_TEST(a_failure_when_the_library_is_loaded_shows_in_create)
 }
 END_TEST
 
-T_MAIN(a_failure_when_the_library_is_loaded_shows_in_create, each_call_in_turn_fails_once_and_nothing_is_lost, lasting_failures_have_their_codes,
+T_MAIN(a_failure_when_the_library_is_loaded_shows_in_create, each_call_in_turn_fails_once_and_nothing_is_lost,
+       lasting_failures_have_their_codes,
        mprotect_makes_the_guards_where_madvise_cannot, a_slab_that_is_not_to_be_had_is_made_smaller,
        the_high_water_mark_may_not_be_known, destroy_of_an_orphan_without_memory_changes_nothing)

@@ -389,7 +389,8 @@ END_TEST
 
 T_MAIN(the_minimum_holds_a_signal_frame_and_some_more, bounds_hold_what_was_asked_for_and_the_frames,
        null_means_the_current_fiber, the_stack_is_aligned_at_entry, deep_recursion_and_large_frames_fit_a_big_stack,
-       a_signal_fits_the_smallest_stack, an_overflow_hits_the_guard, every_stack_has_a_guard_below, guards_hold_after_the_pool_has_given_memory_back,
+       a_signal_fits_the_smallest_stack, an_overflow_hits_the_guard, every_stack_has_a_guard_below,
+       guards_hold_after_the_pool_has_given_memory_back,
        without_a_guard_stacks_lie_side_by_side, a_callers_stack_is_used_as_it_is,
        a_callers_stack_must_be_aligned_and_large_enough, stacks_above_and_below_the_callers_work_alike,
        the_high_water_mark_follows_the_depth, a_used_up_stack_counts_in_full)

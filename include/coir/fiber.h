@@ -24,9 +24,9 @@
  * cancel or destroy it; from another the call returns COIR_ETHREAD and changes nothing. A fiber that has ended gives
  * COIR_EDEAD to all threads, and any may destroy it. All calls happen, and return, on the calling thread. When a thread
  * ends, fibers that it leaves behind are not unwound: a suspended one stays so for ever, and one that was running is
- * DONE. Any thread that has joined it may then destroy them, which runs what they have deferred. The functions that ask about a fiber
- * (state, name, data) may be called by any thread, if the program sees to it that the fiber is not destroyed or run
- * meanwhile.
+ * DONE. Any thread that has joined it may then destroy them, which runs what they have deferred. The functions that ask
+ * about a fiber (state, name, data) may be called by any thread, if the program sees to it that the fiber is not
+ * destroyed or run meanwhile.
  *
  * Errors. Where several apply, the one that names the fiber's or the caller's situation comes before COIR_EINVAL for a
  * value: COIR_ENOTFIBER first, then COIR_EDEAD, COIR_ETHREAD, COIR_EBUSY.
@@ -43,8 +43,8 @@
  * threads had ended (destroy only those that were not in use at that moment).
  *
  * pthread_exit and pthread_cancel leave the fiber and its resumers, which are DONE then. They can be destroyed once the
- * thread has ended; a destroy before that may be COIR_EBUSY. All that pthread_cleanup_push has noted runs. With glibc the
- * C++ destructors and cleanup attributes of all their frames run on the assembly backend, of the innermost fiber's on
+ * thread has ended; a destroy before that may be COIR_EBUSY. All that pthread_cleanup_push has noted runs. With glibc
+ * the C++ destructors and cleanup attributes of all their frames run on the assembly backend, of the innermost fiber's on
  * ucontext; with musl none do. But for glibc with the assembly, coir_self() may still be the fiber while the thread is
  * ending: suspend nothing there.
  *
@@ -204,9 +204,9 @@ COIR_API int coir_fiber_set_data(coir_fiber *f, void *data);
 /* A function that is told of every change of fiber in the process, for collectors, profilers and language runtimes that
  * keep state for each fiber. It is called on the side that leaves, on the stack of `from`, just before the change; NULL
  * stands for the thread itself. coir_self() is `to` already, and `from` has ended if its state says so. It must not
- * create, resume, suspend or destroy fibers, nor trim the pool. Creating a fiber, and ending one that never ran, change to no fiber;
- * destroying a suspended one changes to it and back. NULL takes the function away. Without one, a switch costs nothing
- * for it.
+ * create, resume, suspend or destroy fibers, nor trim the pool. Creating a fiber, and ending one that never ran, change
+ * to no fiber; destroying a suspended one changes to it and back. NULL takes the function away. Without one, a switch
+ * costs nothing for it.
  *
  * Call it when no other thread is inside a function of this library: it is not synchronised with them. It picks the
  * backend as coir_backend_name does. COIR_ENOTSUP: none can be had. */
