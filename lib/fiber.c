@@ -3,7 +3,6 @@
 
 #include <config.h>
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "allocator.h"
@@ -35,7 +34,7 @@ COIR__HOT static void fiber_main(void)
 
 /* Ends the current fiber in the middle of its frames. This is the place to unwind them; for now they are dropped, which
  * memory checkers must be told of before the stack is used again. */
-static _Noreturn void drop_frames(coir_fiber *f, void *result)
+static void drop_frames(coir_fiber *f, void *result)
 {
     f->stack.asked = COIR__STACK_NEVER_ASKED;
     coir__fiber_end(f, result);
@@ -47,21 +46,25 @@ static void end_interrupted(void)
     drop_frames(coir__thread_now()->current, NULL);
 }
 
-COIR__NOINLINE static void release_name(coir_fiber *f)
+COIR__NOINLINE static void release_fiber_unusual(struct coir__thread *thread, coir_fiber *f)
 {
-    coir__release(f->name, strlen(f->name) + 1);
+    if (thread->leaving.source > COIR__STACK_POOL)
+        coir__thread_reclaim(thread);
+    if (f->name != NULL)
+        coir__release(f->name, strlen(f->name) + 1);
     f->name = NULL;
+    if (!coir__handle_give(&thread->handles, f))
+        coir__handle_release(f);
 }
 
-/* Gives back what is left of a fiber that has no stack any more. `thread` is the calling one. */
+/* Gives back what is left of a fiber that has no stack any more. `thread` is the calling one. Of the stack that it may
+ * have left, the library's own can wait for the next fiber; the program may want its memory back. Here as in
+ * coir__fiber_end all that needs a call is set apart, so that the usual case needs no registers saved. */
 static inline void release_fiber(struct coir__thread *thread, coir_fiber *f)
 {
-    /* The library's own stack can wait for the next fiber; the program may want its memory back. */
-    if (coir__unlikely(thread->leaving.source > COIR__STACK_POOL))
-        coir__thread_reclaim(thread);
-    if (coir__unlikely(f->name != NULL))
-        release_name(f);
-    coir__handle_give(&thread->handles, f);
+    if (coir__unlikely(thread->leaving.source > COIR__STACK_POOL || f->name != NULL) ||
+        coir__unlikely(!coir__handle_give(&thread->handles, f)))
+        release_fiber_unusual(thread, f);
 }
 
 static int name_fiber(coir_fiber *f, const char *name)
@@ -139,13 +142,12 @@ COIR__HOT int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_o
     return COIR_OK;
 }
 
-/* The last of a fiber: nothing of it may be touched once its resumer runs. */
-static _Noreturn void finish(struct coir__thread *thread, coir_fiber *f, void *result)
+/* The last of a fiber: nothing of it may be touched once its resumer runs. The place for its stack is free. */
+static inline void finish(struct coir__thread *thread, coir_fiber *f, void *result)
 {
     coir_fiber *resumer = f->resumer;
     int code = f->special & COIR__SUBSTITUTE ? COIR_SWITCHED : COIR_DONE;
 
-    coir__thread_reclaim(thread);
     thread->leaving = f->stack;
     f->stack.source = COIR__STACK_NONE;
     coir__thread_drop(f);
@@ -153,21 +155,29 @@ static _Noreturn void finish(struct coir__thread *thread, coir_fiber *f, void *r
     *f->out = result;
     thread->current = resumer;
     coir__route_out(&f->context, &resumer->context, code);
-    abort(); /* nobody can continue a context that nobody refers to */
 }
 
-/* Not inlined, since it reads the thread's record after the fiber's function may have switched. From here on the fiber
- * cannot suspend, so the thread stays the same. */
-COIR__HOT _Noreturn void coir__fiber_end(coir_fiber *f, void *result)
+/* From here on the fiber cannot suspend, so the thread stays the same. */
+COIR__NOINLINE static void end_unusual(struct coir__thread *thread, coir_fiber *f, void *result)
+{
+    f->special |= COIR__ENDING;
+    if (f->deferred != NULL)
+        coir__deferred_run(f);
+    if (f->locals != NULL)
+        coir__locals_destroy(f);
+    coir__thread_reclaim(thread);
+    finish(thread, f, result);
+}
+
+/* Not inlined, since it reads the thread's record after the fiber's function may have switched. */
+COIR__HOT void coir__fiber_end(coir_fiber *f, void *result)
 {
     struct coir__thread *thread = coir__thread_here();
 
-    f->special |= COIR__ENDING;
-    if (coir__unlikely(f->deferred != NULL))
-        coir__deferred_run(f);
-    if (coir__unlikely(f->locals != NULL))
-        coir__locals_destroy(f);
-    finish(thread, f, result);
+    if (coir__unlikely(f->deferred != NULL || f->locals != NULL || thread->leaving.source != COIR__STACK_NONE))
+        end_unusual(thread, f, result);
+    else
+        finish(thread, f, result);
 }
 
 COIR__NOINLINE int coir_exit(void *result)
@@ -179,6 +189,7 @@ COIR__NOINLINE int coir_exit(void *result)
     if (f->special & COIR__ENDING)
         return COIR_ECANCELED;
     drop_frames(f, result);
+    return COIR_ECANCELED; /* not reached */
 }
 
 /* Ends a fiber that has never run. */

@@ -64,8 +64,9 @@ struct coir_fiber {
     struct coir__fpenv outer_fpenv; /* and while it runs: its resumer's */
 };
 
-/* fiber.c: ends the current fiber, from wherever it is called. */
-_Noreturn void coir__fiber_end(coir_fiber *f, void *result);
+/* fiber.c: ends the current fiber, from wherever it is called. Does not return. It is not declared so, like the others on
+ * this way: compilers take calls that do not return for rare, and would set the way that each fiber ends apart. */
+void coir__fiber_end(coir_fiber *f, void *result);
 
 /* switch.c: why `f` cannot be resumed by this thread, or COIR_OK if it can. */
 int coir__check_resumable(const coir_fiber *f, const struct coir__thread *thread);

@@ -19,8 +19,8 @@ struct coir__handles {
 coir_fiber *coir__handle_make(void);
 
 /* Memory for a fiber; NULL if there is none. It is new, or as the last fiber left it that had it: without name, deferred
- * functions or values under keys. And back: any thread's `handles` may take it. Inline, as is all that every coir_create
- * and coir_destroy goes through. */
+ * functions or values under keys. And back: any thread's `handles` may take it, unless there are enough. Inline, as is all
+ * that every coir_create and coir_destroy goes through. */
 static inline coir_fiber *coir__handle_take(struct coir__handles *handles)
 {
     coir_fiber *f = handles->first;
@@ -32,16 +32,18 @@ static inline coir_fiber *coir__handle_take(struct coir__handles *handles)
     return f;
 }
 
-static inline void coir__handle_give(struct coir__handles *handles, coir_fiber *f)
+static inline bool coir__handle_give(struct coir__handles *handles, coir_fiber *f)
 {
-    if (handles->count >= COIR__HANDLES_MOST) {
-        coir__release_aligned(f, sizeof *f);
-        return;
-    }
+    if (handles->count >= COIR__HANDLES_MOST)
+        return false;
     f->next = handles->first;
     handles->first = f;
     handles->count++;
+    return true;
 }
+
+/* What takes a handle that nobody keeps. */
+void coir__handle_release(coir_fiber *f);
 
 /* Releases all but `keep`. */
 void coir__handles_trim(struct coir__handles *handles, size_t keep);
