@@ -36,7 +36,8 @@ COIR__HOT static void fiber_main(void)
  * memory checkers must be told of before the stack is used again. */
 static void drop_frames(coir_fiber *f, void *result)
 {
-    f->stack.asked = COIR__STACK_NEVER_ASKED;
+    if (f->stack.source == COIR__STACK_POOL)
+        f->stack.source = COIR__STACK_DROPPED;
     coir__fiber_end(f, result);
 }
 

@@ -139,7 +139,7 @@ void coir__stack_give(struct coir__thread *thread, struct coir__stack *stack)
 
     coir__tools_stack_end(stack->low, stack->size, stack->notice);
     stack->source = COIR__STACK_NONE;
-    if (source == COIR__STACK_POOL)
+    if (source == COIR__STACK_POOL || source == COIR__STACK_DROPPED)
         coir__pool_give(&thread->pool, stack->slot);
     else if (source == COIR__STACK_ALLOCATOR)
         coir__release_stack(stack->low, stack->size);

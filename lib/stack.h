@@ -16,7 +16,9 @@ struct coir__thread;
 enum coir__stack_source {
     COIR__STACK_NONE,     /* there is no stack */
     COIR__STACK_POOL,     /* from the thread's pool: `slot` says which */
-    COIR__STACK_CALLER,   /* the caller's own memory. From here on it is the program's */
+    /* These are given back as soon as can be, since somebody is to be told: */
+    COIR__STACK_DROPPED,  /* from the pool, with frames left on it: memory checkers */
+    COIR__STACK_CALLER,   /* the caller's own memory */
     COIR__STACK_ALLOCATOR /* from the program's allocator */
 };
 
@@ -31,9 +33,6 @@ struct coir__stack {
                           cache sets */
     uint32_t notice;   /* what memory checkers know it by */
 };
-
-/* No request equals this one: what `asked` of a stack becomes that must not be used again before checkers know. */
-#define COIR__STACK_NEVER_ASKED ((size_t)-1)
 
 /* Most programs ask for the same stack again and again, so the one that was used last serves an equal request without
  * another look: does it? It is then no longer the old owner's. */

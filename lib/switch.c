@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* switch.c - resume, yield, switch, cancel: every change from one fiber to another begins here.
+/* switch.c - resume, yield, switch: every change from one fiber to another begins here.
  *
  * What has to happen happens before the switch, on the side that leaves: values go through the pointers that the waiting
  * side left behind (`in`, `out`), and the thread's record and the caller links are set. So each of these functions ends
@@ -54,16 +54,24 @@ int coir__enter(struct coir__thread *thread, coir_fiber *f, void *value, void **
     return enter(thread, f, value, result);
 }
 
-/* A resume of a fiber that is not suspended in this thread: a first one, or a mistake. Like the others of its kind it has
- * its caller's arguments first, so that they can stay in their registers. */
-COIR__HOT static int resume_unusual(coir_fiber *f, void *value, void **result, struct coir__thread *thread)
+/* Marks a fiber as started that is not suspended in this thread: COIR_OK if it is a new one, or what is wrong with it. */
+static inline int start(coir_fiber *f, const void *value, const struct coir__thread *thread)
 {
     if (f->life != COIR__NEW || f->owner != thread)
         return coir__check_resumable(f, thread);
     if (value != NULL)
         return COIR_EINVAL;
     f->life = COIR__STARTED;
-    return enter(thread, f, NULL, result);
+    return COIR_OK;
+}
+
+/* A resume of a fiber that is not suspended in this thread: a first one, or a mistake. Like the others of its kind it has
+ * its caller's arguments first, so that they can stay in their registers. */
+COIR__HOT static int resume_unusual(coir_fiber *f, void *value, void **result, struct coir__thread *thread)
+{
+    int error = start(f, value, thread);
+
+    return error == COIR_OK ? enter(thread, f, NULL, result) : error;
 }
 
 COIR__HOT int coir_resume(coir_fiber *f, void *value, void **result)
@@ -138,12 +146,9 @@ static inline int pass(struct coir__thread *thread, coir_fiber *from, coir_fiber
 COIR__NOINLINE static int switch_unusual(coir_fiber *to, void *value, void **result, struct coir__thread *thread,
                                          coir_fiber *from)
 {
-    if (to->life != COIR__NEW || to->owner != thread)
-        return coir__check_resumable(to, thread);
-    if (value != NULL)
-        return COIR_EINVAL;
-    to->life = COIR__STARTED;
-    return pass(thread, from, to, NULL, result);
+    int error = start(to, value, thread);
+
+    return error == COIR_OK ? pass(thread, from, to, NULL, result) : error;
 }
 
 COIR__HOT int coir_switch(coir_fiber *to, void *value, void **result)

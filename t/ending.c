@@ -374,6 +374,19 @@ START_TEST(destruction_can_nest)
 }
 END_TEST
 
+/* The stack of a fiber that was destroyed in the middle serves the next one, but not one that asks for the impossible. */
+START_TEST(no_request_is_too_large_to_be_refused_after_a_destroy)
+{
+    for (int i = 0; i < 3; i++) {
+        coir_options opt = {.stack_size = SIZE_MAX - (size_t)i};
+        coir_fiber *f = t_create(yield_once, NULL);
+        coir_resume(f, NULL, NULL);
+        ck_assert_int_eq(coir_destroy(f), COIR_OK);
+        ck_assert_int_eq(coir_create(&f, yield_once, NULL, &opt), COIR_ENOMEM);
+    }
+}
+END_TEST
+
 /* Yields from within a fiber that it resumes while ending: that one suspends as any. */
 static void resume_other_twice(void *arg)
 {
@@ -417,5 +430,5 @@ T_MAIN(cancel_of_a_new_fiber_ends_it_without_running, a_cancelled_yield_says_so_
        deferred_functions_run_on_exit, deferred_functions_run_on_destroy, deferred_functions_run_after_a_cancel,
        a_deferred_function_is_in_the_fiber_but_cannot_suspend_it, undefer_takes_back_the_last_equal_entry,
        defer_and_exit_outside_of_a_fiber_are_refused, exit_ends_the_fiber_from_any_depth, destroy_works_in_each_state,
-       a_fiber_can_destroy_another, destruction_can_nest,
+       a_fiber_can_destroy_another, destruction_can_nest, no_request_is_too_large_to_be_refused_after_a_destroy,
        a_substitute_that_ends_through_deferred_functions_answers_switched)
