@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct coir__stack;
+
 /* A side that is not running: what is needed to continue it. What the two words mean is the backend's affair. */
 struct coir__context {
     void *saved;  /* where its registers lie, on its own stack; stale while it runs */
@@ -43,12 +45,20 @@ struct coir__backend {
     bool (*available)(void);
 
     /* Makes the calling thread able to switch, `root` being its own context: COIR_OK or an error. And undoes that when
-     * the thread ends or lets go of the library. Both NULL where there is nothing to do. */
+     * the thread ends; `current` is the context it ends in, which is not `root` if it is left in the middle of a fiber.
+     * Both NULL where there is nothing to do. */
     int (*enter_thread)(struct coir__context *root);
-    void (*leave_thread)(struct coir__context *root);
+    void (*leave_thread)(struct coir__context *root, struct coir__context *current);
 
-    /* Makes a context that will call `entry` at the top of a stack, aligned as the ABI wants. `entry` never returns. */
-    void (*prepare)(struct coir__context *context, void *low, size_t size, void (*entry)(void));
+    /* Where the system has no contexts but those that come with a stack: makes one of at least `size` usable bytes and
+     * fills in `low`, `size` and `object` of the stack: COIR_OK or COIR_ENOMEM. And deletes it, with nobody standing on
+     * it. Both NULL where any memory can be a stack. */
+    int (*make_stack)(size_t size, struct coir__stack *out);
+    void (*delete_stack)(struct coir__stack *stack);
+
+    /* Makes a context that will call `entry` at the top of a stack, aligned as the ABI wants. `entry` never returns. A
+     * stack of the pool is as its last context left it, or as coir__pages_open did. */
+    void (*prepare)(struct coir__context *context, const struct coir__stack *stack, void (*entry)(void));
 
     /* Makes a suspended context continue in `function`, on top of the frames it has, instead of where it stands.
      * `function` never returns. This is where the unwinding of those frames starts from. */

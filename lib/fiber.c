@@ -112,7 +112,7 @@ static int allocate_fiber(struct coir__thread *thread, coir_fn *fn, void *arg, c
 
 static void prepare(coir_fiber *f, void (*entry)(void))
 {
-    coir__backend()->prepare(&f->context, f->stack.low, f->stack.size - f->stack.colour, entry);
+    coir__backend()->prepare(&f->context, &f->stack, entry);
 }
 
 COIR__HOT int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt)
@@ -260,6 +260,8 @@ static int end_orphan(coir_fiber *f)
     if (stands_on(f))
         return COIR_EBUSY;
     error = coir__thread_enter(&thread);
+    if (error == COIR_OK && cut_short)
+        error = coir__stack_renew(&f->stack);
     if (error != COIR_OK)
         return error;
     coir__thread_adopt(thread, f);

@@ -97,7 +97,7 @@ static void release_slab(struct coir__slab *slab)
 /* A slab of that many stacks, or NULL if there is no room. */
 static struct coir__slab *make_slab(unsigned kind, size_t count)
 {
-    size_t guard = kind % 2 != 0 ? coir__page_size() : 0;
+    size_t guard = coir__pages_guard_size(kind % 2 != 0);
     size_t stride = kind_size(kind) + guard;
     struct coir__slab *slab = coir__allocate(record_size(count));
 
@@ -116,7 +116,7 @@ static struct coir__slab *make_slab(unsigned kind, size_t count)
 static size_t next_count(unsigned kind)
 {
     uint64_t bytes = LARGEST_BYTES < SIZE_MAX / 2 ? LARGEST_BYTES : SIZE_MAX / 2;
-    uint64_t most = bytes / (kind_size(kind) + coir__page_size());
+    uint64_t most = bytes / (kind_size(kind) + coir__pages_guard_size(true));
     size_t count = kinds[kind].count;
 
     if (count < SMALLEST_COUNT)
@@ -170,8 +170,14 @@ static int add_slab(unsigned kind)
     return COIR_OK;
 }
 
-/* Cuts the next stack out of a slab that has room. */
-static int carve(struct coir__slab *slab, struct coir__slot **out)
+static void put_free(struct coir__slot *slot)
+{
+    slot->next = slot->slab->free;
+    slot->slab->free = slot;
+}
+
+/* Cuts the next stack out of a slab that has room. It is free then. */
+static int carve(struct coir__slab *slab)
 {
     struct coir__slot *slot = &slab->slots[slab->carved];
 
@@ -182,22 +188,23 @@ static int carve(struct coir__slab *slab, struct coir__slot **out)
     }
     slot->slab = slab;
     slab->carved++;
-    *out = slot;
+    put_free(slot);
     return COIR_OK;
 }
 
 static int take_one(unsigned kind, struct coir__slot **out)
 {
     struct coir__slab *slab = kinds[kind].available;
+    int error = COIR_OK;
 
-    if (slab->free != NULL) {
-        *out = slab->free;
-        slab->free = slab->free->next;
-    } else {
-        int error = carve(slab, out);
-        if (error != COIR_OK)
-            return error;
-    }
+    if (slab->free == NULL)
+        error = carve(slab);
+    if (error == COIR_OK)
+        error = coir__pages_open(coir__slot_low(slab->free), coir__slot_size(slab->free));
+    if (error != COIR_OK)
+        return error;
+    *out = slab->free;
+    slab->free = slab->free->next;
     slab->taken++;
     if (slab->taken == slab->count)
         unlist_slab(slab);
@@ -244,8 +251,7 @@ static void give_one(struct coir__slot *slot, struct coir__slab **unused)
 {
     struct coir__slab *slab = slot->slab;
 
-    slot->next = slab->free;
-    slab->free = slot;
+    put_free(slot);
     if (slab->taken-- == slab->count)
         list_slab(slab);
     if (slab->taken == 0 && !worth_keeping(slab))

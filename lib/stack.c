@@ -109,16 +109,39 @@ static int take_from_pool(struct coir__thread *thread, size_t size, const coir_o
     return COIR_OK;
 }
 
+static int take_from_backend(size_t size, struct coir__stack *out)
+{
+    int error = coir__backend()->make_stack(size, out);
+
+    if (error != COIR_OK)
+        return error;
+    out->source = COIR__STACK_BACKEND;
+    out->colour = 0;
+    return COIR_OK;
+}
+
+/* Does the program have its own memory in mind for the stack, or for all of them? */
+static bool is_particular(const coir_options *opt)
+{
+    return opt->stack != NULL || coir__allocates_stacks();
+}
+
 static int take(struct coir__thread *thread, const coir_options *opt, struct coir__stack *out)
 {
     size_t size = opt->stack_size != 0 ? opt->stack_size : DEFAULT_SIZE;
 
+    bool makes_stacks = coir__backend()->make_stack != NULL;
+
+    if (makes_stacks && is_particular(opt))
+        return COIR_ENOTSUP;
     if (opt->stack != NULL)
         return take_callers(opt, out);
     if (size > LARGEST_SIZE)
         return COIR_ENOMEM;
     if (size < smallest_size())
         size = smallest_size();
+    if (makes_stacks)
+        return take_from_backend(size, out);
     if (coir__allocates_stacks())
         return take_from_allocator(size, out);
     return take_from_pool(thread, size, opt, out);
@@ -143,6 +166,30 @@ void coir__stack_give(struct coir__thread *thread, struct coir__stack *stack)
         coir__pool_give(&thread->pool, stack->slot);
     else if (source == COIR__STACK_ALLOCATOR)
         coir__release_stack(stack->low, stack->size);
+    else if (source == COIR__STACK_BACKEND)
+        coir__backend()->delete_stack(stack);
+}
+
+static int renew_in_backend(struct coir__stack *stack)
+{
+    struct coir__stack renewed = *stack;
+    int error = coir__backend()->make_stack(stack->size, &renewed);
+
+    if (error != COIR_OK)
+        return error;
+    coir__backend()->delete_stack(stack);
+    *stack = renewed;
+    return COIR_OK;
+}
+
+int coir__stack_renew(struct coir__stack *stack)
+{
+    if (stack->source == COIR__STACK_BACKEND)
+        return renew_in_backend(stack);
+    if (stack->source != COIR__STACK_POOL && stack->source != COIR__STACK_DROPPED)
+        return COIR_OK;
+    coir__pages_discard(stack->low, stack->size);
+    return coir__pages_open(stack->low, stack->size);
 }
 
 /* The stack of `f`, or of the current fiber for NULL. */
@@ -176,12 +223,20 @@ int coir_stack_used(const coir_fiber *f, size_t *used)
 {
     const struct coir__stack *stack;
     int error = find_stack(f, &stack);
+    size_t page = coir__page_size();
+    size_t head; /* of a page that is only partly the stack's */
+    ptrdiff_t absent;
 
     if (used == NULL)
         return COIR_EINVAL;
     if (error != COIR_OK)
         return error;
-    return coir__pages_used(stack->low, stack->size, used);
+    head = (page - (uintptr_t)stack->low % page) % page;
+    absent = coir__pages_absent(stack->low + head, (stack->size - head) / page);
+    if (absent < 0)
+        return COIR_ENOTSUP;
+    *used = absent == 0 ? stack->size : stack->size - head - (size_t)absent * page;
+    return COIR_OK;
 }
 
 int coir_pool_trim(size_t keep)

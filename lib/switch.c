@@ -66,7 +66,8 @@ static inline int start(coir_fiber *f, const void *value, const struct coir__thr
 }
 
 /* A resume of a fiber that is not suspended in this thread: a first one, or a mistake. Like the others of its kind it has
- * its caller's arguments first, so that they can stay in their registers. */
+ * its caller's arguments first, so that they can stay in their registers, and four in all, since no more are passed in
+ * registers on Windows: a call with another could not be a jump. */
 COIR__HOT static int resume_unusual(coir_fiber *f, void *value, void **result, struct coir__thread *thread)
 {
     int error = start(f, value, thread);
@@ -143,12 +144,11 @@ static inline int pass(struct coir__thread *thread, coir_fiber *from, coir_fiber
 }
 
 /* A switch to a fiber that is not suspended in this thread: to a new one, or a mistake. */
-COIR__NOINLINE static int switch_unusual(coir_fiber *to, void *value, void **result, struct coir__thread *thread,
-                                         coir_fiber *from)
+COIR__NOINLINE static int switch_unusual(coir_fiber *to, void *value, void **result, struct coir__thread *thread)
 {
     int error = start(to, value, thread);
 
-    return error == COIR_OK ? pass(thread, from, to, NULL, result) : error;
+    return error == COIR_OK ? pass(thread, thread->current, to, NULL, result) : error;
 }
 
 COIR__HOT int coir_switch(coir_fiber *to, void *value, void **result)
@@ -162,6 +162,6 @@ COIR__HOT int coir_switch(coir_fiber *to, void *value, void **result)
     if (to == NULL)
         return COIR_EINVAL;
     if (coir__unlikely(to->resumable_by != thread))
-        return switch_unusual(to, value, result, thread, from);
+        return switch_unusual(to, value, result, thread);
     return pass(thread, from, to, value, result);
 }

@@ -67,7 +67,7 @@ static void leave_backend(struct coir__thread *thread)
     const struct coir__backend *backend = coir__backend();
 
     if (backend->leave_thread != NULL)
-        backend->leave_thread(&thread->root.context);
+        backend->leave_thread(&thread->root.context, &thread->current->context);
 }
 
 /* Makes a record for the calling thread. */

@@ -12,6 +12,7 @@
 #include <ucontext.h>
 
 #include "backend.h"
+#include "stack.h"
 
 /* What `saved` of a context points to. */
 struct suspended {
@@ -25,15 +26,15 @@ static bool available(void)
     return true;
 }
 
-static void prepare(struct coir__context *context, void *low, size_t size, void (*entry)(void))
+static void prepare(struct coir__context *context, const struct coir__stack *stack, void (*entry)(void))
 {
-    uintptr_t top = (uintptr_t)low + size;
+    uintptr_t top = (uintptr_t)coir__stack_top(stack);
     struct suspended *first = (struct suspended *)((top - sizeof *first) & ~(uintptr_t)63);
 
     /* getcontext fills in what makecontext leaves alone: the signal mask and the floating-point state. It cannot fail. */
     getcontext(&first->ucontext);
-    first->ucontext.uc_stack.ss_sp = low;
-    first->ucontext.uc_stack.ss_size = (size_t)((uintptr_t)first - (uintptr_t)low);
+    first->ucontext.uc_stack.ss_sp = stack->low;
+    first->ucontext.uc_stack.ss_size = (size_t)((uintptr_t)first - (uintptr_t)stack->low);
     first->ucontext.uc_link = NULL;
     first->interrupt = NULL;
     /* No arguments: makecontext passes ints only. The entry asks the thread's record which fiber it is. */

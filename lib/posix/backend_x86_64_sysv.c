@@ -8,6 +8,8 @@
 #include <unwind.h>
 
 #include "backend.h"
+#include "stack.h"
+#include "x86_64/control.h"
 #include "x86_64_sysv.h"
 
 _Static_assert(offsetof(struct coir__context, saved) == CONTEXT_SAVED, "the assembly knows it");
@@ -25,14 +27,10 @@ _Unwind_Reason_Code coir__x86_64_personality(int version, _Unwind_Action actions
 /* An address of code or data as a word of a stack. */
 #define WORD(address) ((uint64_t)(uintptr_t)(address))
 
-/* Not while the process has a shadow stack, which the switches do not change: rdsspq leaves rax alone where there is
- * none, and is a nop to processors that do not know it. By its bytes, for assemblers that do not. */
+/* Not while the process has a shadow stack, which the switches do not change. */
 static bool available(void)
 {
-    uint64_t shadow_stack = 0;
-
-    __asm__ volatile(".byte 0xf3, 0x48, 0x0f, 0x1e, 0xc8" : "+a"(shadow_stack)); /* rdsspq %rax */
-    return shadow_stack == 0;
+    return !coir__has_shadow_stack();
 }
 
 static void put(char *frame, size_t offset, uint64_t word)
@@ -52,9 +50,9 @@ static void put_frame(char *frame, uint64_t pc, uint64_t rbp, uint64_t rbx)
     put(frame, FRAME_RIP, pc);
 }
 
-static void prepare(struct coir__context *context, void *low, size_t size, void (*entry)(void))
+static void prepare(struct coir__context *context, const struct coir__stack *stack, void (*entry)(void))
 {
-    uintptr_t top = ((uintptr_t)low + size) & ~(uintptr_t)15;
+    uintptr_t top = (uintptr_t)coir__stack_top(stack) & ~(uintptr_t)15;
     char *record = (char *)top - 16;
     char *frame = record - RECORD_ABOVE_TRAMPOLINE - FRAME_SIZE;
 
@@ -72,36 +70,6 @@ static void interrupt(struct coir__context *context, void (*function)(void))
 
     put_frame(frame, WORD(coir__x86_64_interrupted), WORD(suspended), WORD(function));
     context->saved = frame;
-}
-
-/* The control bits of MXCSR; the rest are exception flags, which the ABI does not preserve. */
-#define MXCSR_FLAGS 0x3fu
-
-static void fpenv_read(struct coir__fpenv *out)
-{
-    uint16_t x87;
-    uint32_t mxcsr;
-
-    __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(mxcsr));
-    out->word[0] = x87;
-    out->word[1] = mxcsr & ~MXCSR_FLAGS;
-}
-
-/* Comparing first, since loading either register is many times as slow as reading it. */
-static void fpenv_load(const struct coir__fpenv *fpenv)
-{
-    uint16_t x87;
-    uint32_t mxcsr;
-
-    __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(mxcsr));
-    if (x87 != fpenv->word[0]) {
-        x87 = (uint16_t)fpenv->word[0];
-        __asm__ volatile("fldcw %0" : : "m"(x87));
-    }
-    if ((mxcsr & ~MXCSR_FLAGS) != fpenv->word[1]) {
-        mxcsr = (mxcsr & MXCSR_FLAGS) | fpenv->word[1];
-        __asm__ volatile("ldmxcsr %0" : : "m"(mxcsr));
-    }
 }
 
 /* What unwinders ask at the trampoline. The forced unwinding of pthread_exit and pthread_cancel, which has no phase of
@@ -125,6 +93,6 @@ const struct coir__backend coir__backend_asm = {
     .prepare = prepare,
     .interrupt = interrupt,
     .switches = {coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over},
-    .fpenv_read = fpenv_read,
-    .fpenv_load = fpenv_load,
+    .fpenv_read = coir__fpenv_read,
+    .fpenv_load = coir__fpenv_load,
 };

@@ -97,6 +97,11 @@ static bool install_guard(void *low, size_t size)
     return guards == HOLDS;
 }
 
+size_t coir__pages_guard_size(bool wanted)
+{
+    return wanted ? coir__page_size() : 0;
+}
+
 int coir__pages_guard(void *low, size_t size)
 {
     if (install_guard(low, size))
@@ -107,13 +112,19 @@ int coir__pages_guard(void *low, size_t size)
     return errno == ENOMEM ? COIR_EMAPS : COIR_ENOMEM;
 }
 
+/* What is mapped can be touched. */
+int coir__pages_open(void *low, size_t size)
+{
+    (void)low, (void)size;
+    return COIR_OK;
+}
+
 void coir__pages_discard(void *low, size_t size)
 {
     madvise(low, size, MADV_DONTNEED);
 }
 
-/* How many of `count` pages from `low` on come before the first that is in memory; negative if the system won't tell. */
-static ptrdiff_t count_absent(char *low, size_t count)
+ptrdiff_t coir__pages_absent(char *low, size_t count)
 {
     unsigned char resident[256];
     size_t page = coir__page_size();
@@ -128,17 +139,4 @@ static ptrdiff_t count_absent(char *low, size_t count)
                 return (ptrdiff_t)absent;
     }
     return (ptrdiff_t)absent;
-}
-
-int coir__pages_used(void *low, size_t size, size_t *used)
-{
-    size_t page = coir__page_size();
-    size_t head = (page - (uintptr_t)low % page) % page; /* of a page that is only partly ours */
-    ptrdiff_t absent;
-
-    absent = count_absent((char *)low + head, (size - head) / page);
-    if (absent < 0)
-        return COIR_ENOTSUP;
-    *used = absent == 0 ? size : size - head - (size_t)absent * page;
-    return COIR_OK;
 }
