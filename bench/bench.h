@@ -15,8 +15,8 @@ struct bench_contender {
 };
 
 /* Measures all of them in 7 rounds and prints a table with ratios to the first that is to be had.
- * Returns an exit status for main. */
-int bench_run(const char *title, const struct bench_contender *contenders, int count);
+ * Takes main's arguments, which it gives itself, and returns an exit status for it. */
+int bench_run(int argc, char **argv, const char *title, const struct bench_contender *contenders, int count);
 
 /* Monotonic time in nanoseconds. */
 double bench_now(void);

@@ -11,7 +11,6 @@
 #include "bench.h"
 
 #define TIMES 5000000
-#define WARM_UP 100000
 #define COLD 20000
 
 static void *nothing(void *arg)
@@ -32,16 +31,28 @@ static int create_run_destroy(long times)
     return 0;
 }
 
-static double measure_warm(void)
+static double measure_times(long times)
 {
     double start;
 
-    if (create_run_destroy(WARM_UP) != 0)
+    if (create_run_destroy(times / 50) != 0)
         return -1;
     start = bench_now();
-    create_run_destroy(TIMES);
-    return (bench_now() - start) / TIMES;
+    create_run_destroy(times);
+    return (bench_now() - start) / (double)times;
 }
+
+static double measure_warm(void)
+{
+    return measure_times(TIMES);
+}
+
+#ifdef _WIN32
+static double measure_winfiber(void)
+{
+    return measure_times(COLD); /* the system takes its time to make one */
+}
+#endif
 
 static void *suspend(void *arg)
 {
@@ -95,23 +106,21 @@ static double measure_ucontext(void)
     return (bench_now() - start) / (TIMES / 10);
 }
 
-#else
-
-static double measure_ucontext(void)
-{
-    return -1;
-}
-
 #endif
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct bench_contender contenders[] = {
         {"coir asm, warm", "asm", measure_warm},
         {"coir asm, 20,000 at once", "asm", measure_cold},
+#ifdef _WIN32
+        {"coir winfiber", "winfiber", measure_winfiber},
+#endif
+#ifdef BENCH_UCONTEXT
         {"coir ucontext, warm", "ucontext", measure_warm},
         {"bare ucontext, malloc", NULL, measure_ucontext},
+#endif
     };
 
-    return bench_run("create + run + destroy", contenders, sizeof contenders / sizeof contenders[0]);
+    return bench_run(argc, argv, "create + run + destroy", contenders, sizeof contenders / sizeof contenders[0]);
 }

@@ -7,9 +7,14 @@
 #ifdef BENCH_UCONTEXT
 #include <ucontext.h>
 #endif
+#ifdef _WIN32
+#include <windows.h>
+#endif
 
 #include "bench.h"
+#ifndef _WIN32
 #include "libco_style.h"
+#endif
 
 #define FAST_TRIPS 20000000
 #define SLOW_TRIPS 1000000
@@ -41,10 +46,14 @@ static double measure_coir(void)
     return coir_trips(FAST_TRIPS);
 }
 
+#ifdef BENCH_UCONTEXT
+
 static double measure_coir_ucontext(void)
 {
     return coir_trips(SLOW_TRIPS);
 }
+
+#endif
 
 static void *switch_over(void *other)
 {
@@ -76,6 +85,8 @@ static double measure_symmetric(void)
     return (bench_now() - start) / (double)trips / 2;
 }
 
+#ifndef _WIN32
+
 static struct bare *main_side, fiber_side;
 
 static void bare_loop(void)
@@ -98,6 +109,8 @@ static double measure_libco_style(void)
         bare_switch(&fiber_side);
     return (bench_now() - start) / FAST_TRIPS / 2;
 }
+
+#endif
 
 #ifdef BENCH_UCONTEXT
 
@@ -123,24 +136,58 @@ static double measure_ucontext(void)
     return (bench_now() - start) / SLOW_TRIPS / 2;
 }
 
-#else
+#endif
 
-static double measure_ucontext(void)
+#ifdef _WIN32
+
+static void *main_fiber;
+
+static void CALLBACK system_fiber_loop(void *arg)
 {
-    return -1;
+    (void)arg;
+    for (;;)
+        SwitchToFiber(main_fiber);
+}
+
+static double measure_system_fiber(void)
+{
+    void *fiber;
+    double start;
+
+    main_fiber = ConvertThreadToFiberEx(NULL, FIBER_FLAG_FLOAT_SWITCH);
+    fiber = CreateFiberEx(8192, STACK_SIZE, FIBER_FLAG_FLOAT_SWITCH, system_fiber_loop, NULL);
+    if (main_fiber == NULL || fiber == NULL)
+        return -1;
+    SwitchToFiber(fiber);
+    start = bench_now();
+    for (long i = 0; i < FAST_TRIPS; i++)
+        SwitchToFiber(fiber);
+    return (bench_now() - start) / FAST_TRIPS / 2;
+}
+
+static double measure_coir_winfiber(void)
+{
+    return coir_trips(FAST_TRIPS);
 }
 
 #endif
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct bench_contender contenders[] = {
+#ifdef _WIN32
+        {"bare SwitchToFiber", NULL, measure_system_fiber},
+        {"coir winfiber", "winfiber", measure_coir_winfiber},
+#else
         {"libco-style, no checks", NULL, measure_libco_style},
+#endif
         {"coir asm", "asm", measure_coir},
         {"coir asm, coir_switch", "asm", measure_symmetric},
+#ifdef BENCH_UCONTEXT
         {"coir ucontext", "ucontext", measure_coir_ucontext},
         {"bare ucontext", NULL, measure_ucontext},
+#endif
     };
 
-    return bench_run("one switch", contenders, sizeof contenders / sizeof contenders[0]);
+    return bench_run(argc, argv, "one switch", contenders, sizeof contenders / sizeof contenders[0]);
 }

@@ -3,7 +3,10 @@
 # What packagers look for in the objects: stacks that need not be executable, honest notes, no text relocations.
 . "$srcdir/t/tap.sh"
 
-objects=$(ls lib/*/.libs/*-switch_*.o 2> /dev/null)
+objdump=${OBJDUMP:-objdump}
+objects=$(ls lib/posix/.libs/*-switch_*.o 2> /dev/null)
+windows_objects=$(ls lib/win32/.libs/*-switch_x86_64_*.o lib/win32/.libs/*-switch_winfiber_x*.o 2> /dev/null)
+library=$(ls .libs/libcoir.so .libs/libcoir-*.dll 2> /dev/null)
 
 stack_note() {
     for object in $objects; do
@@ -29,6 +32,18 @@ landing_pads() {
         $2 ~ /^ret/                { print name " returns"; bad = 1 }
         END { exit bad }'
 }
+# Each function has unwind data, that of the trampoline a handler too.
+unwind_data() {
+    for object in $windows_objects; do
+        functions=$($objdump -t "$object" | grep -c '(ty  *20).* coir__')
+        entries=$($objdump -h "$object" | awk '$2 == ".pdata" { print "0x" $3 }')
+        [ "$functions" -gt 0 ] && [ $((entries)) = $((functions * 12)) ] || { echo "$object: $functions functions, .pdata $entries"; return 1; }
+    done
+    $objdump -r lib/win32/.libs/*-switch_x86_64_win64.o | grep -q coir__win64_handler
+}
+no_returns() {
+    ! $objdump -d --no-show-raw-insn $windows_objects | awk '$2 ~ /^ret/'  | grep .
+}
 no_text_relocations() { ! readelf -dW .libs/libcoir.so | grep -i textrel; }
 no_executable_stack() { readelf -lW .libs/libcoir.so | awk '/GNU_STACK/ { found = 1; bad = /RWE/ } END { exit !found || bad }'; }
 not_unloaded() { readelf -dW .libs/libcoir.so | grep -q NODELETE; }
@@ -36,7 +51,7 @@ not_unloaded() { readelf -dW .libs/libcoir.so | grep -q NODELETE; }
 # In optimised builds the public switches do their work and jump into the machine's: no call, so no return after it.
 tail_calls() {
     for function in coir_resume coir_yield coir_switch; do
-        objdump -d --no-show-raw-insn .libs/libcoir.so | awk -v name="<$function>:" '
+        $objdump -d --no-show-raw-insn $library | awk -v name="<$function>:" '
             $2 == name { inside = 1; next }
             inside && /^$/ { exit }
             inside && $2 ~ /^call/ { print name " calls"; bad = 1 }
@@ -48,7 +63,7 @@ tail_calls() {
 name="resume, yield and switch end in a jump"
 if [ -n "$T_INSTRUMENTED" ]; then
     skip "$name" "instrumented"
-elif ! have objdump || [ ! -f .libs/libcoir.so ]; then
+elif ! have $objdump || [ -z "$library" ]; then
     skip "$name" "no objdump, or no shared library in this build"
 else
     case " $CFLAGS " in
@@ -57,6 +72,12 @@ else
     esac
 fi
 
+if [ -n "$windows_objects" ]; then
+    check "assembly has unwind data, and the trampoline a handler" unwind_data
+    check "assembly leaves by jumps, never by ret" no_returns
+    plan
+    exit
+fi
 if ! have readelf || ! have objdump; then
     skip "objects of the assembly" "no readelf or objdump here"
 elif [ -z "$objects" ]; then

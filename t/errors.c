@@ -3,7 +3,6 @@
 
 #include "t.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +55,7 @@ START_TEST(the_environment_picks_the_backend)
 {
     ck_assert_ptr_nonnull(coir_backend_name());
     ck_assert_str_eq(coir_backend_name(), getenv("COIR_BACKEND")); /* run.sh sets it */
-    setenv("COIR_BACKEND", "other", 1);
+    t_setenv("COIR_BACKEND", "other");
     ck_assert_ptr_nonnull(coir_backend_name()); /* the choice was made */
 }
 END_TEST
@@ -64,7 +63,7 @@ END_TEST
 START_TEST(without_the_environment_the_first_of_the_build_is_picked)
 {
     coir_fiber *f;
-    unsetenv("COIR_BACKEND");
+    t_setenv("COIR_BACKEND", NULL);
     f = t_create(nothing, NULL);
     ck_assert_int_eq(strncmp(getenv("COIR_TEST_BACKENDS"), coir_backend_name(), strlen(coir_backend_name())), 0);
     coir_destroy(f);
@@ -79,13 +78,13 @@ static void ignore_switch(coir_fiber *from, coir_fiber *to, void *context)
 START_TEST(an_unknown_backend_is_not_supported)
 {
     coir_fiber *f = T_VALUE(99);
-    setenv("COIR_BACKEND", "quantum", 1);
+    t_setenv("COIR_BACKEND", "quantum");
     ck_assert_ptr_null(coir_backend_name());
     ck_assert_int_eq(coir_create(&f, nothing, NULL, NULL), COIR_ENOTSUP);
     ck_assert_int_eq(coir_set_switch_hook(ignore_switch, NULL), COIR_ENOTSUP);
     ck_assert_ptr_eq(f, T_VALUE(99));
     ck_assert_ptr_null(coir_self());
-    unsetenv("COIR_BACKEND"); /* the next try is free to choose */
+    t_setenv("COIR_BACKEND", NULL); /* the next try is free to choose */
     ck_assert_int_eq(coir_create(&f, nothing, NULL, NULL), COIR_OK);
     coir_destroy(f);
 }

@@ -1,135 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /* Every allocation and system call of the library fails in turn: the call that needed it says so, nothing else changed,
- * nothing is leaked, and the next try works.
- *
- * Linked with the library's objects, in which the linker leads these calls to the functions below (--wrap). */
+ * nothing is leaked, and the next try works. Linked with the library's objects. */
 
 #include "t.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum call { MALLOC, MMAP, MADVISE, MPROTECT, MINCORE, KEY_CREATE, ATFORK, SETSPECIFIC, CALLS };
+#include "faults.h"
 
-static struct {
-    long countdown;      /* the call that brings it to zero fails; negative: none does */
-    unsigned always;     /* a bit for each kind of call that always fails */
-    long counts[CALLS];  /* calls made */
-    long memory;         /* blocks allocated and not freed */
-    size_t mapped;       /* bytes mapped and not unmapped */
-    size_t mmap_limit;   /* mmap refuses more than this, if it is not zero */
-    size_t largest_mapping;
-} faults = {.countdown = -1};
+struct faults faults = {.countdown = -1};
 
-static int fails(enum call call)
+int fails(enum call call)
 {
     faults.counts[call]++;
     if (faults.always & 1u << call)
         return 1;
     return faults.countdown >= 0 && faults.countdown-- == 0;
-}
-
-void *__real_malloc(size_t size);
-void __real_free(void *memory);
-void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
-int __real_munmap(void *address, size_t size);
-int __real_madvise(void *address, size_t size, int advice);
-int __real_mprotect(void *address, size_t size, int protection);
-int __real_mincore(void *address, size_t size, unsigned char *resident);
-int __real_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
-int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-int __real_pthread_setspecific(pthread_key_t key, const void *value);
-
-void *__wrap_malloc(size_t size);
-void __wrap_free(void *memory);
-void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
-int __wrap_munmap(void *address, size_t size);
-int __wrap_madvise(void *address, size_t size, int advice);
-int __wrap_mprotect(void *address, size_t size, int protection);
-int __wrap_mincore(void *address, size_t size, unsigned char *resident);
-int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
-int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
-int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
-
-void *__wrap_malloc(size_t size)
-{
-    void *memory = fails(MALLOC) ? NULL : __real_malloc(size);
-    faults.memory += memory != NULL;
-    return memory;
-}
-
-void __wrap_free(void *memory)
-{
-    faults.memory -= memory != NULL;
-    __real_free(memory);
-}
-
-void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
-{
-    void *low;
-    if (fails(MMAP) || (faults.mmap_limit != 0 && size > faults.mmap_limit)) {
-        errno = ENOMEM;
-        return MAP_FAILED;
-    }
-    low = __real_mmap(address, size, protection, flags, file, offset);
-    faults.mapped += low != MAP_FAILED ? size : 0;
-    if (size > faults.largest_mapping)
-        faults.largest_mapping = size;
-    return low;
-}
-
-int __wrap_munmap(void *address, size_t size)
-{
-    faults.mapped -= size;
-    return __real_munmap(address, size);
-}
-
-int __wrap_madvise(void *address, size_t size, int advice)
-{
-    if (fails(MADVISE)) {
-        errno = EINVAL;
-        return -1;
-    }
-    return __real_madvise(address, size, advice);
-}
-
-int __wrap_mprotect(void *address, size_t size, int protection)
-{
-    if (fails(MPROTECT)) {
-        errno = ENOMEM;
-        return -1;
-    }
-    return __real_mprotect(address, size, protection);
-}
-
-int __wrap_mincore(void *address, size_t size, unsigned char *resident)
-{
-    if (fails(MINCORE)) {
-        errno = ENOMEM;
-        return -1;
-    }
-    return __real_mincore(address, size, resident);
-}
-
-int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
-{
-    return fails(KEY_CREATE) ? EAGAIN : __real_pthread_key_create(key, destroy);
-}
-
-int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
-{
-    return fails(ATFORK) ? ENOMEM : __real_pthread_atfork(prepare, parent, child);
-}
-
-int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
-{
-    return fails(SETSPECIFIC) ? ENOMEM : __real_pthread_setspecific(key, value);
 }
 
 /* ---- scenarios: each does something whole, in a process of its own ---- */
@@ -205,12 +93,11 @@ static void *end_thread_record(void *arg)
 /* The scenario on a thread of its own, whose end gives everything back: then nothing may be left. */
 static void run_scenario(void)
 {
+    long before = faults.memory; /* what was allocated before main */
     int failures = 0;
-    pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, end_thread_record, &failures), 0);
-    pthread_join(thread, NULL);
+    t_on_thread(end_thread_record, &failures);
     coir_pool_trim(0);
-    ck_assert_int_eq(faults.memory, 0);
+    ck_assert_int_eq(faults.memory, before);
     ck_assert_uint_eq(faults.mapped, 0);
     ck_assert_int_le(failures, 1);
 }
@@ -219,27 +106,14 @@ static void fail_nth(void *n)
 {
     faults.countdown = T_NUMBER(n);
     run_scenario();
-    _exit(faults.countdown >= 0 ? 7 : 0); /* 7: so many calls were not made */
-}
-
-static int exit_status_of(void (*fn)(void *), void *arg)
-{
-    int status;
-    pid_t child = fork();
-    if (child == 0) {
-        fn(arg);
-        _exit(0);
-    }
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert(WIFEXITED(status));
-    return WEXITSTATUS(status);
+    t_exit(faults.countdown >= 0 ? 7 : 0); /* 7: so many calls were not made */
 }
 
 START_TEST(each_call_in_turn_fails_once_and_nothing_is_lost)
 {
     int n = 0, status;
     do {
-        status = exit_status_of(fail_nth, T_VALUE(n++));
+        status = t_run_in_child(fail_nth, T_VALUE(n++));
         ck_assert(status == 0 || status == 7);
     } while (status == 0);
     ck_assert_int_gt(n, 60); /* it did fail that many */
@@ -266,11 +140,75 @@ static int create_with(unsigned always, unsigned flags)
     return error;
 }
 
+#ifdef _WIN32
+
 START_TEST(lasting_failures_have_their_codes)
 {
-    ck_assert_int_eq(create_with(1u << SETSPECIFIC, 0), COIR_ENOMEM);
+    ck_assert_int_eq(create_with(1u << KEY_SET, 0), COIR_ENOMEM);
     ck_assert_int_eq(create_with(1u << MALLOC, 0), COIR_ENOMEM);
-    ck_assert_int_eq(create_with(1u << MMAP, 0), COIR_ENOMEM);
+    if (t_backend_is("winfiber")) {
+        ck_assert_int_eq(create_with(1u << CONVERT, 0), COIR_ENOMEM);
+        ck_assert_int_eq(create_with(1u << CREATE_FIBER, 0), COIR_ENOMEM);
+    } else {
+        ck_assert_int_eq(create_with(1u << MAP, 0), COIR_ENOMEM);
+        ck_assert_int_eq(create_with(1u << COMMIT, 0), COIR_ENOMEM);
+    }
+    ck_assert_int_eq(create_with(0, 0), COIR_OK);
+}
+END_TEST
+
+/* A fiber in which its thread ended needs a new stack to run what it deferred. */
+static void *end_the_thread(void *arg)
+{
+    coir_defer(count_run, NULL);
+    t_thread_exit(arg);
+    return NULL;
+}
+
+static void *resume_the_ending(void *f)
+{
+    *(coir_fiber **)f = t_create(end_the_thread, NULL);
+    coir_resume(*(coir_fiber **)f, NULL, NULL);
+    return NULL;
+}
+
+START_TEST(destroy_of_a_fiber_whose_stack_is_lost_may_lack_memory)
+{
+    coir_fiber *f = NULL;
+    coir_destroy(t_create(nothing, NULL)); /* so that this thread has its record */
+    t_on_thread(resume_the_ending, &f);
+    faults.always = 1u << COMMIT | 1u << CREATE_FIBER;
+    ck_assert_int_eq(coir_destroy(f), COIR_ENOMEM);
+    ck_assert_int_eq(coir_fiber_state(f), COIR_STATE_DONE);
+    ck_assert_int_eq(deferred_runs, 0);
+    faults.always = 0;
+    ck_assert_int_eq(coir_destroy(f), COIR_OK);
+    ck_assert_int_eq(deferred_runs, 1);
+}
+END_TEST
+
+/* The slot of a thread's record is one of the first 64, or lies elsewhere. */
+START_TEST(a_slot_beyond_the_first_64_will_do)
+{
+    if (getenv("T_TAKE_SLOTS") == NULL) {
+        ck_assert_int_eq(t_run_again("T_TAKE_SLOTS", "1"), 0);
+        return;
+    }
+    ck_assert_int_eq(coir_yield(NULL, NULL), COIR_ENOTFIBER);
+    run_scenario();
+}
+END_TEST
+
+#define LAST_EARLY_CALL (1u << KEY_CREATE)
+#define SYSTEM_CASES a_slot_beyond_the_first_64_will_do, lasting_failures_have_their_codes, destroy_of_a_fiber_whose_stack_is_lost_may_lack_memory,
+
+#else
+
+START_TEST(lasting_failures_have_their_codes)
+{
+    ck_assert_int_eq(create_with(1u << KEY_SET, 0), COIR_ENOMEM);
+    ck_assert_int_eq(create_with(1u << MALLOC, 0), COIR_ENOMEM);
+    ck_assert_int_eq(create_with(1u << MAP, 0), COIR_ENOMEM);
     ck_assert_int_eq(create_with(1u << MADVISE | 1u << MPROTECT, 0), COIR_EMAPS);
     ck_assert_int_eq(create_with(1u << MADVISE | 1u << MPROTECT, COIR_NO_GUARD), COIR_OK);
     ck_assert_int_eq(create_with(0, 0), COIR_OK);
@@ -285,32 +223,39 @@ static void overflow_with_mprotect(void *arg)
     (void)arg;
     faults.always = 1u << MADVISE;
     if (coir_create(&f, nothing, NULL, NULL) != COIR_OK)
-        _exit(1);
+        t_exit(1);
     faults.always = 0;
     if (faults.counts[MPROTECT] == 0)
-        _exit(2);
+        t_exit(2);
     coir_stack_bounds(f, &low, NULL);
     ((volatile char *)low)[-1] = 1;
 }
 
 START_TEST(mprotect_makes_the_guards_where_madvise_cannot)
 {
-    ck_assert_int_eq(t_signal_of(overflow_with_mprotect, NULL), 11);
+    ck_assert_int_eq(t_run_in_child(overflow_with_mprotect, NULL), T_FAULT);
 }
 END_TEST
 
-/* The first slab is for 16 stacks; while mmap refuses so much, a mapping for fewer must do. */
+#define LAST_EARLY_CALL (1u << ATFORK)
+#define SYSTEM_CASES lasting_failures_have_their_codes, mprotect_makes_the_guards_where_madvise_cannot,
+
+#endif
+
+/* The first slab is for 16 stacks; while the system refuses so much, a mapping for fewer must do. */
 START_TEST(a_slab_that_is_not_to_be_had_is_made_smaller)
 {
     coir_fiber *fibers[20];
-    faults.mmap_limit = 3 * 1024 * 1024;
+    if (t_backend_is("winfiber")) /* no slabs: the system makes each stack */
+        return;
+    faults.map_limit = 3 * 1024 * 1024;
     for (int i = 0; i < 20; i++)
         fibers[i] = t_create(nothing, NULL);
-    ck_assert_uint_le(faults.largest_mapping, faults.mmap_limit);
+    ck_assert_uint_le(faults.largest_mapping, faults.map_limit);
     ck_assert_uint_ge(faults.mapped, 20 * coir_stack_default());
     for (int i = 0; i < 20; i++)
         coir_destroy(fibers[i]);
-    faults.mmap_limit = 0;
+    faults.map_limit = 0;
 }
 END_TEST
 
@@ -318,7 +263,7 @@ START_TEST(the_high_water_mark_may_not_be_known)
 {
     size_t used = 99;
     coir_fiber *f = t_create(nothing, NULL);
-    faults.always = 1u << MINCORE;
+    faults.always = 1u << RESIDENT;
     ck_assert_int_eq(coir_stack_used(f, &used), COIR_ENOTSUP);
     ck_assert_uint_eq(used, 99);
     faults.always = 0;
@@ -336,10 +281,8 @@ static void *leave_a_fiber(void *arg)
 
 START_TEST(destroy_of_an_orphan_without_memory_changes_nothing)
 {
-    pthread_t thread;
     coir_fiber *f = NULL;
-    pthread_create(&thread, NULL, leave_a_fiber, &f);
-    pthread_join(thread, NULL);
+    t_on_thread(leave_a_fiber, &f);
     faults.always = 1u << MALLOC;
     ck_assert_int_eq(coir_destroy(f), COIR_ENOMEM);
     ck_assert_int_eq(coir_fiber_state(f), COIR_STATE_NEW);
@@ -348,39 +291,17 @@ START_TEST(destroy_of_an_orphan_without_memory_changes_nothing)
 }
 END_TEST
 
-/* What the library does when it is loaded may fail too: then the first coir_create tries again. Before the library's own
- * constructor runs, this one looks which call is to fail; the case runs this program again to say so. */
-__attribute__((constructor(101))) static void fail_early(void)
-{
-    const char *calls = getenv("T_FAIL_EARLY");
-    if (calls != NULL)
-        faults.always = (unsigned)atoi(calls);
-}
-
-static void run_failing_early(unsigned always)
-{
-    char calls[16];
-    int status = -1;
-    pid_t child = fork();
-    if (child == 0) {
-        snprintf(calls, sizeof calls, "%u", always);
-        setenv("T_FAIL_EARLY", calls, 1);
-        if (freopen("/dev/null", "w", stdout) == NULL) /* its results are not ours */
-            _exit(98);
-        execl("/proc/self/exe", "faults", "1", (char *)NULL);
-        _exit(99);
-    }
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    ck_assert_int_eq(status, 0);
-}
-
+/* What the library does when it is loaded may fail too: then the first coir_create tries again. */
 START_TEST(a_failure_when_the_library_is_loaded_shows_in_create)
 {
-    if (t_instrumented()) /* a tool or an emulator is /proc/self/exe */
+    if (t_instrumented()) /* a tool or an emulator is the program that would run again */
         return;
     if (getenv("T_FAIL_EARLY") == NULL) {
-        run_failing_early(1u << KEY_CREATE);
-        run_failing_early(1u << ATFORK);
+        char calls[16];
+        snprintf(calls, sizeof calls, "%u", 1u << KEY_CREATE);
+        ck_assert_int_eq(t_run_again("T_FAIL_EARLY", calls), 0);
+        snprintf(calls, sizeof calls, "%u", LAST_EARLY_CALL);
+        ck_assert_int_eq(t_run_again("T_FAIL_EARLY", calls), 0);
         return;
     }
     ck_assert_int_eq(create_with(faults.always, 0), COIR_ENOMEM);
@@ -389,6 +310,5 @@ START_TEST(a_failure_when_the_library_is_loaded_shows_in_create)
 END_TEST
 
 T_MAIN(a_failure_when_the_library_is_loaded_shows_in_create, each_call_in_turn_fails_once_and_nothing_is_lost,
-       lasting_failures_have_their_codes,
-       mprotect_makes_the_guards_where_madvise_cannot, a_slab_that_is_not_to_be_had_is_made_smaller,
-       the_high_water_mark_may_not_be_known, destroy_of_an_orphan_without_memory_changes_nothing)
+       SYSTEM_CASES a_slab_that_is_not_to_be_had_is_made_smaller, the_high_water_mark_may_not_be_known,
+       destroy_of_an_orphan_without_memory_changes_nothing)

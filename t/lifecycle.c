@@ -272,7 +272,7 @@ START_TEST(a_hundred_thousand_fibers_are_alive_at_once)
     enum { MOST = 100000 };
     static coir_fiber *fibers[MOST];
     coir_options opt = {.flags = t_guards_are_free() ? 0 : COIR_NO_GUARD};
-    int count = t_instrumented() ? 500 : MOST;
+    int count = t_instrumented() ? 500 : t_is_wine() ? 20000 : MOST;
 
     for (int i = 0; i < count; i++) {
         ck_assert_int_eq(coir_create(&fibers[i], add_one, T_VALUE(i + 1), &opt), COIR_OK);
@@ -291,6 +291,8 @@ START_TEST(a_hundred_thousand_fibers_are_alive_at_once)
         ck_assert_int_eq(T_NUMBER(result), i + 1 + 1 + 2);
         ck_assert_int_eq(coir_destroy(fibers[i]), COIR_OK);
     }
+    if (t_is_wine())
+        T_SKIP("wine's mappings end near 30,000 stacks; 20,000 were alive at once");
 }
 END_TEST
 

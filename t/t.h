@@ -15,11 +15,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 #ifdef T_WITH_CHECK
 
 #include <check.h>
 
 typedef const TTest *t_case;
+
+/* Leaves a case that this system cannot run, with a reason. libcheck knows only passed and failed: there it has passed. */
+#define T_SKIP(reason) return
 
 #else
 
@@ -37,6 +44,9 @@ typedef struct {
 #define END_TEST }
 
 void t_fail(const char *file, int line, const char *what);
+void t_skip(const char *reason);
+
+#define T_SKIP(reason) t_skip(reason)
 
 #define ck_abort_msg(message) t_fail(__FILE__, __LINE__, message)
 #define ck_assert_msg(condition, message) ((condition) ? (void)0 : t_fail(__FILE__, __LINE__, message))
@@ -79,17 +89,74 @@ bool t_backend_is(const char *name);
 /* True under valgrind or a sanitizer, which make some things slow or different; the tests then do less of the same. */
 bool t_instrumented(void);
 
-/* True where guards take no mappings (Linux 6.13 and later); elsewhere there can be some 32,700 of them. */
-bool t_guards_are_free(void);
-
 /* A fiber with default options, asserted to exist. */
 coir_fiber *t_create(coir_fn *fn, void *arg);
-
-/* Runs fn(arg) in a child process: the signal that killed it, or 0 if it returned, or -1 if it exited otherwise. */
-int t_signal_of(void (*fn)(void *arg), void *arg);
 
 /* Integers as values. */
 #define T_VALUE(n) ((void *)(intptr_t)(n))
 #define T_NUMBER(p) ((int)(intptr_t)(p))
+
+/* ---- the system: t_posix.c, t_win32.c ---- */
+
+/* Runs fn(arg) in a child process and tells how that ended: its exit status, 0 if fn returned, or one of these. Where there
+ * is no fork the child runs the same case from its start, with earlier calls of this function answered as they were. */
+enum {
+    T_FAULT = -1, /* touched memory that is not there */
+    T_ABORT = -2, /* called abort, as std::terminate does */
+    T_KILLED = -3 /* ended in some other violent way */
+};
+int t_run_in_child(void (*fn)(void *arg), void *arg);
+
+/* Runs this case again in a new process of this program, with a variable of the environment set: how that ended. Only
+ * where each case has its own process. */
+int t_run_again(const char *name, const char *value);
+
+/* Ends the process at once. */
+void t_exit(int status);
+
+/* Threads. A thread ends by returning, or by t_thread_exit from any depth; its value must fit 31 bits. */
+typedef struct t_thread t_thread;
+t_thread *t_thread_start(void *(*fn)(void *arg), void *arg);
+void *t_thread_join(t_thread *thread);
+void t_thread_exit(void *value);
+
+/* Starts and joins one. */
+void *t_on_thread(void *(*fn)(void *arg), void *arg);
+
+/* A key for values that are destroyed when their thread ends, and this thread's value. */
+typedef struct {
+    unsigned long number;
+} t_thread_key;
+t_thread_key t_thread_key_create(void (*destroy)(void *value));
+void t_thread_key_set(t_thread_key key, void *value);
+
+/* Readable and writable pages; at `address`, or anywhere for 0. */
+size_t t_page_size(void);
+void *t_map(uintptr_t address, size_t size);
+void t_unmap(void *memory, size_t size);
+
+/* Memory of any alignment. */
+void *t_aligned_allocate(size_t alignment, size_t size);
+void t_aligned_release(void *memory);
+
+/* Sets a variable of the environment, or removes it for NULL. */
+void t_setenv(const char *name, const char *value);
+
+/* The memory of this process that is resident, in KiB; and how many mappings it has. */
+long t_resident_kib(void);
+long t_mappings(void);
+
+/* True where guards take no mappings (Linux 6.13 and later); elsewhere there can be some 32,700 of them. */
+bool t_guards_are_free(void);
+
+/* True where the system is wine, which has limits of its own. */
+bool t_is_wine(void);
+
+/* What t_run does before anything else. */
+void t_start(const char *program, int only);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

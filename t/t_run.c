@@ -1,17 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* t_run.c - runs the cases of a test program, by libcheck or by itself, and prints TAP either way. */
 
-#define _GNU_SOURCE
 #include "t.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 bool t_backend_is(const char *name)
 {
@@ -25,17 +19,6 @@ bool t_instrumented(void)
     return getenv("T_INSTRUMENTED") != NULL;
 }
 
-bool t_guards_are_free(void)
-{
-    size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    void *memory = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    /* 102: MADV_GUARD_INSTALL; 22: MADV_POPULATE_READ, which a true guard refuses. */
-    bool are_free = memory != MAP_FAILED && madvise(memory, page, 102) == 0 && madvise(memory, page, 22) != 0;
-
-    munmap(memory, page);
-    return are_free;
-}
-
 coir_fiber *t_create(coir_fn *fn, void *arg)
 {
     coir_fiber *f = NULL;
@@ -45,26 +28,9 @@ coir_fiber *t_create(coir_fn *fn, void *arg)
     return f;
 }
 
-int t_signal_of(void (*fn)(void *arg), void *arg)
+void *t_on_thread(void *(*fn)(void *arg), void *arg)
 {
-    int status = 0;
-    pid_t child;
-
-    fflush(NULL);
-    child = fork();
-    if (child == 0) {
-        const struct rlimit none = {0, 0};
-        setrlimit(RLIMIT_CORE, &none);
-        signal(SIGSEGV, SIG_DFL); /* a sanitizer may have its own handler */
-        signal(SIGBUS, SIG_DFL);
-        fn(arg);
-        _exit(0);
-    }
-    ck_assert_int_gt(child, 0);
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    if (WIFSIGNALED(status))
-        return WTERMSIG(status);
-    return WEXITSTATUS(status) == 0 ? 0 : -1;
+    return t_thread_join(t_thread_start(fn, arg));
 }
 
 #ifdef T_WITH_CHECK
@@ -80,6 +46,7 @@ int t_run(const char *file, const t_case *cases, int count, int argc, char **arg
         puts("all");
         return 0;
     }
+    t_start(argv[0], 0);
     suite = suite_create(file);
     group = tcase_create("cases");
     tcase_set_timeout(group, 120);
@@ -104,7 +71,14 @@ void t_fail(const char *file, int line, const char *what)
 {
     printf("not ok %d - %s: %s:%d: %s\n", current_number, current_name, file, line, what);
     fflush(stdout);
-    _exit(1);
+    t_exit(1);
+}
+
+void t_skip(const char *reason)
+{
+    printf("ok %d - %s # SKIP %s\n", current_number, current_name, reason);
+    fflush(stdout);
+    t_exit(0);
 }
 
 int t_run(const char *file, const t_case *cases, int count, int argc, char **argv)
@@ -112,6 +86,7 @@ int t_run(const char *file, const t_case *cases, int count, int argc, char **arg
     int only = argc > 1 ? atoi(argv[1]) : 0;
 
     (void)file;
+    t_start(argv[0], only);
     if (argc > 1 && strcmp(argv[1], "--count") == 0) {
         printf("%d\n", count);
         return 0;

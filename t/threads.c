@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Fibers and threads: whose they are, what is left when a thread ends, and fork. */
+/* Fibers and threads: whose they are, and what is left when a thread ends. */
 
 #include "t.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static void on_thread(void *(*fn)(void *), void *arg)
-{
-    pthread_t thread;
-    ck_assert_int_eq(pthread_create(&thread, NULL, fn, arg), 0);
-    ck_assert_int_eq(pthread_join(thread, NULL), 0);
-}
 
 static void *yield_twice(void *arg)
 {
@@ -52,11 +42,11 @@ static void *try_from_a_fiber(void *f)
 START_TEST(another_threads_fiber_cannot_be_used)
 {
     coir_fiber *f = t_create(yield_twice, NULL);
-    on_thread(try_everything, f); /* new */
-    on_thread(try_from_a_fiber, f);
+    t_on_thread(try_everything, f); /* new */
+    t_on_thread(try_from_a_fiber, f);
     ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_YIELDED);
-    on_thread(try_everything, f); /* suspended */
-    on_thread(try_from_a_fiber, f);
+    t_on_thread(try_everything, f); /* suspended */
+    t_on_thread(try_from_a_fiber, f);
     ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_YIELDED);
     ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
     coir_destroy(f);
@@ -75,7 +65,7 @@ START_TEST(a_finished_fiber_can_be_destroyed_by_any_thread)
     coir_fiber *f = t_create(yield_twice, NULL), *g = t_create(yield_twice, NULL);
     while (coir_resume(f, NULL, NULL) > 0)
         ;
-    on_thread(resume_is_dead_then_destroy, f);
+    t_on_thread(resume_is_dead_then_destroy, f);
     while (coir_resume(g, NULL, NULL) > 0) /* our pool and our last stack are still ours */
         ;
     coir_destroy(g);
@@ -102,11 +92,11 @@ static void *run_many(void *arg)
 
 START_TEST(threads_run_their_own_fibers_side_by_side)
 {
-    pthread_t threads[4];
+    t_thread *threads[4];
     for (int i = 0; i < 4; i++)
-        ck_assert_int_eq(pthread_create(&threads[i], NULL, run_many, NULL), 0);
+        threads[i] = t_thread_start(run_many, NULL);
     for (int i = 0; i < 4; i++)
-        pthread_join(threads[i], NULL);
+        t_thread_join(threads[i]);
 }
 END_TEST
 
@@ -162,7 +152,7 @@ static void destroy_left(void)
 
 START_TEST(fibers_left_by_a_thread_can_be_destroyed_by_any)
 {
-    on_thread(leave_three, NULL); /* this thread has never had a fiber */
+    t_on_thread(leave_three, NULL); /* this thread has never had a fiber */
     check_left();
     destroy_left();
 }
@@ -176,8 +166,8 @@ static void *destroy_left_from_fiber(void *arg)
 
 START_TEST(also_from_inside_a_fiber_and_after_new_threads_came)
 {
-    on_thread(leave_three, NULL);
-    on_thread(run_many, NULL); /* its record may lie where the first one's was */
+    t_on_thread(leave_three, NULL);
+    t_on_thread(run_many, NULL); /* its record may lie where the first one's was */
     check_left();
     coir_fiber *f = t_create(destroy_left_from_fiber, NULL);
     ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
@@ -190,7 +180,8 @@ static coir_fiber *exiting_inner, *exiting_outer;
 static void *exit_the_thread(void *arg)
 {
     coir_defer(event, "inner ");
-    pthread_exit(arg);
+    t_thread_exit(arg);
+    return NULL;
 }
 
 static void *resume_the_exiting(void *arg)
@@ -210,13 +201,9 @@ static void *run_into_exit(void *arg)
     return NULL;
 }
 
-START_TEST(pthread_exit_in_a_nested_fiber_ends_the_thread)
+START_TEST(a_thread_can_end_in_a_nested_fiber)
 {
-    pthread_t thread;
-    void *status = NULL;
-    ck_assert_int_eq(pthread_create(&thread, NULL, run_into_exit, T_VALUE(42)), 0);
-    ck_assert_int_eq(pthread_join(thread, &status), 0);
-    ck_assert_int_eq(T_NUMBER(status), 42);
+    ck_assert_int_eq(T_NUMBER(t_on_thread(run_into_exit, T_VALUE(42))), 42);
     ck_assert_int_eq(coir_fiber_state(exiting_inner), COIR_STATE_DONE);
     ck_assert_int_eq(coir_fiber_state(exiting_outer), COIR_STATE_DONE);
     ck_assert_int_eq(coir_resume(exiting_inner, NULL, NULL), COIR_EDEAD);
@@ -224,49 +211,6 @@ START_TEST(pthread_exit_in_a_nested_fiber_ends_the_thread)
     ck_assert_int_eq(coir_destroy(exiting_inner), COIR_OK);
     ck_assert_int_eq(coir_destroy(exiting_outer), COIR_OK);
     ck_assert_str_eq(events, "inner outer ");
-}
-END_TEST
-
-/* Does pthread_exit unwind the stack, so that the library can tell that a fiber is left? */
-static bool exit_unwinds(void)
-{
-#ifdef __GLIBC__
-    return t_backend_is("asm");
-#else
-    return false;
-#endif
-}
-
-/* What runs while pthread_exit leaves: a cleanup handler of the thread's own frame. */
-static void look_while_leaving(void *arg)
-{
-    (void)arg;
-    if (exit_unwinds()) {
-        ck_assert_ptr_null(coir_self());
-        ck_assert_int_eq(coir_yield(NULL, NULL), COIR_ENOTFIBER);
-        ck_assert_int_eq(coir_fiber_state(exiting_inner), COIR_STATE_DONE);
-        ck_assert_int_eq(coir_resume(exiting_inner, NULL, NULL), COIR_EDEAD);
-    }
-    ck_assert_int_eq(coir_destroy(exiting_inner), COIR_EBUSY); /* we still stand on its stack */
-    ck_assert_int_eq(coir_destroy(exiting_outer), COIR_EBUSY);
-    event("looked ");
-}
-
-static void *run_into_exit_with_cleanup(void *arg)
-{
-    pthread_cleanup_push(look_while_leaving, NULL);
-    run_into_exit(arg);
-    pthread_cleanup_pop(0);
-    return NULL;
-}
-
-START_TEST(while_pthread_exit_leaves_them_fibers_are_done_but_cannot_be_destroyed)
-{
-    on_thread(run_into_exit_with_cleanup, NULL);
-    ck_assert_str_eq(events, "looked ");
-    ck_assert_int_eq(coir_destroy(exiting_inner), COIR_OK);
-    ck_assert_int_eq(coir_destroy(exiting_outer), COIR_OK);
-    ck_assert_str_eq(events, "looked inner outer ");
 }
 END_TEST
 
@@ -292,14 +236,15 @@ START_TEST(destroy_does_not_write_where_a_value_was_wanted)
     leave_one_waiting(&place);
     coir_destroy(waiting);
     ck_assert_int_eq(T_NUMBER(place), 99);
-    on_thread(leave_one_waiting, &place);
+    t_on_thread(leave_one_waiting, &place);
     ck_assert_int_eq(coir_destroy(waiting), COIR_OK);
     ck_assert_int_eq(T_NUMBER(place), 99);
 }
 END_TEST
 
-/* A destructor of thread-specific data that uses fibers after the library has said goodbye to the thread. */
-static pthread_key_t late_key;
+/* A destructor of thread-specific data that uses fibers: on POSIX after the library has said goodbye to the thread, on
+ * Windows before. */
+static t_thread_key late_key;
 
 static void use_fibers_late(void *arg)
 {
@@ -314,205 +259,23 @@ static void use_fibers_late(void *arg)
 static void *set_late_key(void *arg)
 {
     coir_destroy(t_create(yield_twice, NULL)); /* the library's key is older than this one: its destructor runs first */
-    pthread_setspecific(late_key, &late_key);
+    t_thread_key_set(late_key, &late_key);
     return arg;
 }
 
 START_TEST(fibers_work_in_destructors_of_thread_specific_data)
 {
     ck_assert_int_eq(coir_destroy(t_create(yield_twice, NULL)), COIR_OK);
-    ck_assert_int_eq(pthread_key_create(&late_key, use_fibers_late), 0);
-    on_thread(set_late_key, NULL);
+    late_key = t_thread_key_create(use_fibers_late);
+    t_on_thread(set_late_key, NULL);
     ck_assert_str_eq(events, "late ");
-}
-END_TEST
-
-/* Also one of a key that is older than the thread's first fiber, after pthread_exit in a fiber. */
-static pthread_key_t early_key;
-
-static void look_after_exit(void *arg)
-{
-    (void)arg;
-    ck_assert_ptr_null(coir_self());
-    ck_assert_int_eq(coir_yield(NULL, NULL), COIR_ENOTFIBER);
-    /* The stack that the thread ends on cannot be given away under its feet; where there is none, it can. */
-    ck_assert_int_eq(coir_destroy(exiting_outer), COIR_OK);
-    if (coir_destroy(exiting_inner) == COIR_OK)
-        exiting_inner = NULL;
-}
-
-static void *set_early_key_and_exit(void *arg)
-{
-    pthread_setspecific(early_key, &early_key);
-    return run_into_exit(arg);
-}
-
-START_TEST(an_older_keys_destructor_is_outside_of_the_fibers)
-{
-    ck_assert_int_eq(pthread_key_create(&early_key, look_after_exit), 0);
-    on_thread(set_early_key_and_exit, NULL);
-    ck_assert_int_eq(coir_destroy(exiting_inner), COIR_OK);
-    ck_assert_str_eq(events, "outer inner ");
-}
-END_TEST
-
-/* ---- fork ---- */
-
-static coir_fiber *foreign;
-static pthread_barrier_t barrier;
-
-static void *hold_a_fiber(void *arg)
-{
-    foreign = t_create(defer_and_yield, "deferred");
-    coir_resume(foreign, NULL, NULL);
-    pthread_barrier_wait(&barrier); /* it is there */
-    pthread_barrier_wait(&barrier); /* the child was tried */
-    coir_destroy(foreign);
-    return arg;
-}
-
-/* What happens in the child: its exit status. */
-static int use_fibers_in_child(coir_fiber *sibling)
-{
-    coir_fiber *f = NULL;
-    if (coir_resume(sibling, NULL, NULL) != COIR_YIELDED || coir_resume(sibling, NULL, NULL) != COIR_DONE)
-        return 1;
-    if (coir_destroy(sibling) != COIR_OK)
-        return 2;
-    if (coir_create(&f, yield_twice, NULL, NULL) != COIR_OK || coir_resume(f, NULL, NULL) != COIR_YIELDED)
-        return 3;
-    if (coir_resume(foreign, NULL, NULL) != COIR_ETHREAD)
-        return 4;
-    if (coir_destroy(foreign) != COIR_OK || strcmp(events, "deferred") != 0)
-        return 5;
-    return coir_yield(T_VALUE(7), NULL) == COIR_OK ? 0 : 6;
-}
-
-static void *fork_inside(void *sibling)
-{
-    pid_t child = fork();
-    if (child == 0)
-        return T_VALUE(use_fibers_in_child(sibling));
-    coir_yield(T_VALUE(child), NULL);
-    return NULL;
-}
-
-START_TEST(fork_in_a_fiber_leaves_both_processes_with_working_fibers)
-{
-    pthread_t thread;
-    void *result;
-    int status;
-    pid_t self = getpid();
-    coir_fiber *sibling = t_create(yield_twice, NULL);
-    coir_fiber *f = t_create(fork_inside, sibling);
-
-    coir_resume(sibling, NULL, NULL);
-    pthread_barrier_init(&barrier, NULL, 2);
-    pthread_create(&thread, NULL, hold_a_fiber, NULL);
-    pthread_barrier_wait(&barrier);
-
-    ck_assert_int_eq(coir_resume(f, NULL, &result), COIR_YIELDED);
-    if (getpid() != self) { /* the child yielded 7; let it return its status */
-        int yielded = T_NUMBER(result);
-        if (coir_resume(f, NULL, &result) != COIR_DONE)
-            _exit(7);
-        _exit(yielded == 7 ? T_NUMBER(result) : 8);
-    }
-    ck_assert_int_eq(waitpid(T_NUMBER(result), &status, 0), T_NUMBER(result));
-    ck_assert_int_eq(status, 0);
-    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
-    ck_assert_int_eq(coir_resume(sibling, NULL, NULL), COIR_YIELDED);
-    coir_destroy(sibling);
-    coir_destroy(f);
-    pthread_barrier_wait(&barrier);
-    pthread_join(thread, NULL);
-}
-END_TEST
-
-/* Forks while other threads create and destroy, so that the lock may be held at any moment: no child may hang. */
-static _Atomic int stop;
-
-static void *churn(void *arg)
-{
-    while (!stop) {
-        coir_fiber *fibers[40];
-        for (int i = 0; i < 40; i++)
-            fibers[i] = t_create(yield_twice, NULL);
-        for (int i = 0; i < 40; i++)
-            coir_destroy(fibers[i]);
-        coir_pool_trim(0);
-    }
-    return arg;
-}
-
-START_TEST(a_fork_while_other_threads_are_busy_leaves_a_working_child)
-{
-    pthread_t threads[2];
-    if (t_instrumented()) /* what the other threads were about to store is lost to the child, as the tool would say */
-        return;
-    for (int i = 0; i < 2; i++)
-        pthread_create(&threads[i], NULL, churn, NULL);
-    for (int i = 0; i < 30; i++) {
-        int status = -1;
-        pid_t child = fork();
-        if (child == 0) {
-            coir_fiber *fibers[100];
-            for (int k = 0; k < 100; k++)
-                if (coir_create(&fibers[k], yield_twice, NULL, NULL) != COIR_OK)
-                    _exit(1);
-            coir_pool_trim(0);
-            _exit(0);
-        }
-        ck_assert_int_eq(waitpid(child, &status, 0), child);
-        ck_assert_int_eq(status, 0);
-    }
-    stop = 1;
-    for (int i = 0; i < 2; i++)
-        pthread_join(threads[i], NULL);
-}
-END_TEST
-
-/* The fork that meets another thread's first use of the library: its child must not wait for a lock that nobody holds. */
-static void *use_first(void *arg)
-{
-    pthread_barrier_wait(&barrier);
-    coir_destroy(t_create(yield_twice, NULL));
-    return arg;
-}
-
-static void fork_while_another_thread_starts(void *arg)
-{
-    pthread_t thread;
-    pid_t child;
-    int status = -1;
-    (void)arg;
-    pthread_barrier_init(&barrier, NULL, 2);
-    pthread_create(&thread, NULL, use_first, NULL);
-    pthread_barrier_wait(&barrier);
-    child = fork();
-    if (child == 0) {
-        coir_fiber *f = NULL;
-        alarm(60); /* a child that hangs is killed by this; one that works never waits */
-        _exit(coir_create(&f, yield_twice, NULL, NULL) == COIR_OK ? 0 : 1);
-    }
-    waitpid(child, &status, 0);
-    pthread_join(thread, NULL);
-    if (status != 0)
-        _exit(1);
-}
-
-START_TEST(a_fork_during_another_threads_first_use_leaves_a_working_child)
-{
-    if (t_instrumented()) /* it would report what the thread in the middle of its work leaves to the child */
-        return;
-    for (int i = 0; i < 100; i++)
-        ck_assert_int_eq(t_signal_of(fork_while_another_thread_starts, NULL), 0);
 }
 END_TEST
 
 static void *exit_the_process(void *arg)
 {
     exit(T_NUMBER(arg));
+    return NULL;
 }
 
 static void run_into_process_exit(void *arg)
@@ -522,16 +285,13 @@ static void run_into_process_exit(void *arg)
 
 START_TEST(exit_in_a_fiber_ends_the_process)
 {
-    ck_assert_int_eq(t_signal_of(run_into_process_exit, T_VALUE(0)), 0);
-    ck_assert_int_eq(t_signal_of(run_into_process_exit, T_VALUE(3)), -1);
+    ck_assert_int_eq(t_run_in_child(run_into_process_exit, T_VALUE(0)), 0);
+    ck_assert_int_eq(t_run_in_child(run_into_process_exit, T_VALUE(5)), 5);
 }
 END_TEST
 
 T_MAIN(another_threads_fiber_cannot_be_used, a_finished_fiber_can_be_destroyed_by_any_thread,
        threads_run_their_own_fibers_side_by_side, fibers_left_by_a_thread_can_be_destroyed_by_any,
-       also_from_inside_a_fiber_and_after_new_threads_came, pthread_exit_in_a_nested_fiber_ends_the_thread,
-       while_pthread_exit_leaves_them_fibers_are_done_but_cannot_be_destroyed,
-       destroy_does_not_write_where_a_value_was_wanted, an_older_keys_destructor_is_outside_of_the_fibers,
-       fibers_work_in_destructors_of_thread_specific_data, fork_in_a_fiber_leaves_both_processes_with_working_fibers,
-       a_fork_while_other_threads_are_busy_leaves_a_working_child,
-       a_fork_during_another_threads_first_use_leaves_a_working_child, exit_in_a_fiber_ends_the_process)
+       also_from_inside_a_fiber_and_after_new_threads_came, a_thread_can_end_in_a_nested_fiber,
+       destroy_does_not_write_where_a_value_was_wanted, fibers_work_in_destructors_of_thread_specific_data,
+       exit_in_a_fiber_ends_the_process)

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: MIT */
+/* backend_x86_64_win64.c - the C half of the x86-64 assembly for Windows: it builds the stacks that switch_x86_64_win64.S
+ * runs on, and stands at their end for exceptions that nobody handles. */
+
+#include <config.h>
+
+#include <stdint.h>
+#include <string.h>
+#include <windows.h>
+
+#include "allocator.h"
+#include "backend.h"
+#include "growth.h"
+#include "pages.h"
+#include "stack.h"
+#include "x86_64/control.h"
+#include "x86_64_win64.h"
+
+/* What the assembly has at the offsets of x86_64_win64.h. */
+struct record {
+    uint64_t link;
+    uint64_t stack_base;
+    uint64_t stack_limit;
+    uint64_t deallocation_stack;
+    uint64_t exception_list;
+    uint64_t guaranteed_bytes;
+    uint64_t function;
+    uint64_t original_pc;
+};
+
+_Static_assert(offsetof(struct coir__context, saved) == CONTEXT_SAVED, "the assembly knows it");
+_Static_assert(offsetof(struct coir__context, record) == CONTEXT_RECORD, "the assembly knows it");
+_Static_assert(offsetof(struct record, link) == RECORD_LINK, "the assembly knows it");
+_Static_assert(offsetof(struct record, stack_base) == RECORD_STACK_BASE, "the assembly knows it");
+_Static_assert(offsetof(struct record, stack_limit) == RECORD_STACK_LIMIT, "the assembly knows it");
+_Static_assert(offsetof(struct record, deallocation_stack) == RECORD_DEALLOCATION_STACK, "the assembly knows it");
+_Static_assert(offsetof(struct record, exception_list) == RECORD_EXCEPTION_LIST, "the assembly knows it");
+_Static_assert(offsetof(struct record, guaranteed_bytes) == RECORD_GUARANTEED_BYTES, "the assembly knows it");
+_Static_assert(offsetof(struct record, function) == RECORD_FUNCTION, "the assembly knows it");
+_Static_assert(offsetof(struct record, original_pc) == RECORD_ORIGINAL_PC, "the assembly knows it");
+_Static_assert(sizeof(struct record) == RECORD_SIZE, "drawn so");
+
+coir__switch_fn coir__win64_switch_in, coir__win64_switch_out, coir__win64_switch_over;
+void coir__win64_trampoline(void);
+void coir__win64_interrupted(void);
+extern const uint64_t coir__win64_end_frame[];
+
+EXCEPTION_DISPOSITION coir__win64_handler(EXCEPTION_RECORD *exception, void *frame, CONTEXT *context,
+                                          void *dispatcher_context);
+
+/* An address of code or data as a word of a stack. */
+#define WORD(address) ((uint64_t)(uintptr_t)(address))
+
+/* ExceptionList's end. It has had no meaning since 32-bit Windows, but wine uses it. */
+#define NO_EXCEPTION_LIST (~(uint64_t)0)
+
+/* Not while the process has a shadow stack, which the switches do not change. */
+static bool available(void)
+{
+    return !coir__has_shadow_stack();
+}
+
+/* A field of the calling thread's environment block. */
+static uint64_t *teb_field(size_t offset)
+{
+    return (uint64_t *)(void *)((char *)NtCurrentTeb() + offset);
+}
+
+/* The thread's own record is filled in by the switches that leave it. */
+static int enter_thread(struct coir__context *root)
+{
+    root->record = coir__allocate(sizeof(struct record));
+    return root->record != NULL ? COIR_OK : COIR_ENOMEM;
+}
+
+/* Makes some more of the current stack memory, without waiting for its guard to be touched. */
+static void grow_now(uint64_t size)
+{
+    uint64_t limit = *teb_field(TEB_STACK_LIMIT);
+
+    if (limit - *teb_field(TEB_DEALLOCATION_STACK) < size)
+        return;
+    if (VirtualAlloc((void *)(uintptr_t)(limit - size), size, MEM_COMMIT, PAGE_READWRITE) != NULL)
+        *teb_field(TEB_STACK_LIMIT) = limit - size;
+}
+
+/* If the thread ends in a fiber, its own stack is put in the fiber's place, since the system releases the one whose
+ * allocation it knows of when the thread is gone. The rest of the thread's end still runs on the fiber's stack, which
+ * cannot grow any more then. */
+static void leave_thread(struct coir__context *root, struct coir__context *current)
+{
+    struct record *record = root->record;
+
+    if (current != root) {
+        grow_now(16384);
+        *teb_field(TEB_DEALLOCATION_STACK) = record->deallocation_stack;
+    }
+    coir__release(record, sizeof *record);
+}
+
+static struct record *record_of(const struct coir__stack *stack)
+{
+    return (struct record *)((WORD(coir__stack_top(stack)) & ~(uint64_t)15) - RECORD_SIZE);
+}
+
+/* How far down a stack is memory. Of the library's own, which grow, the last fiber on it left that in its record; there
+ * is none, but zeros, when the stack has been opened only now. The caller's or the allocator's memory is all there. */
+static uint64_t limit_of(const struct coir__stack *stack)
+{
+    const struct record *record = record_of(stack);
+
+    if (stack->source != COIR__STACK_POOL && stack->source != COIR__STACK_DROPPED)
+        return WORD(stack->low);
+    if (record->stack_limit != 0)
+        return record->stack_limit;
+    return WORD(stack->low) + stack->size - COIR__COMMIT_SIZE;
+}
+
+static uint64_t allocation_of(const struct coir__stack *stack)
+{
+    if (stack->source != COIR__STACK_POOL && stack->source != COIR__STACK_DROPPED)
+        return WORD(stack->low);
+    return WORD(stack->low) - COIR__OVERFLOW_PAGES * coir__page_size();
+}
+
+static void put(char *frame, size_t offset, uint64_t word)
+{
+    memcpy(frame + offset, &word, sizeof word);
+}
+
+static void prepare(struct coir__context *context, const struct coir__stack *stack, void (*entry)(void))
+{
+    struct record *record = record_of(stack);
+    char *frame = (char *)record - TRAMPOLINE_BELOW_RECORD - FRAME_SIZE;
+
+    record->link = WORD(coir__win64_end_frame);
+    record->stack_base = WORD(coir__stack_top(stack));
+    record->stack_limit = limit_of(stack);
+    record->deallocation_stack = allocation_of(stack);
+    record->exception_list = NO_EXCEPTION_LIST;
+    record->guaranteed_bytes = COIR__GUARANTEED_BYTES;
+    memset(frame, 0, FRAME_SIZE);
+    put(frame, FRAME_RBX, WORD(entry));
+    put(frame, FRAME_RBP, WORD(record));
+    put(frame, FRAME_RIP, WORD(coir__win64_trampoline));
+    context->record = record;
+    context->saved = frame;
+}
+
+/* Nothing may be written below the suspended frame: from another stack a guard page cannot be touched. */
+static void interrupt(struct coir__context *context, void (*function)(void))
+{
+    struct record *record = context->record;
+    char *frame = context->saved;
+
+    memcpy(&record->original_pc, frame + FRAME_RIP, sizeof record->original_pc);
+    record->function = WORD(function);
+    put(frame, FRAME_RIP, WORD(coir__win64_interrupted));
+}
+
+/* Called by the system at the trampoline: when an exception has found no handler in the fiber. The first function of any
+ * thread has a handler that asks the unhandled exception filters (SetUnhandledExceptionFilter, the C++ runtime's for
+ * std::terminate, the system's error report), and ends the process if they say so; this does the same. */
+EXCEPTION_DISPOSITION coir__win64_handler(EXCEPTION_RECORD *exception, void *frame, CONTEXT *context,
+                                          void *dispatcher_context)
+{
+    EXCEPTION_POINTERS pointers = {exception, context};
+    LONG verdict;
+
+    (void)frame, (void)dispatcher_context;
+    if (exception->ExceptionFlags & (EXCEPTION_UNWINDING | EXCEPTION_EXIT_UNWIND))
+        return ExceptionContinueSearch;
+    verdict = UnhandledExceptionFilter(&pointers);
+    if (verdict == EXCEPTION_CONTINUE_EXECUTION)
+        return ExceptionContinueExecution;
+    if (verdict == EXCEPTION_EXECUTE_HANDLER)
+        TerminateProcess(GetCurrentProcess(), exception->ExceptionCode);
+    return ExceptionContinueSearch; /* a debugger is to have it */
+}
+
+const struct coir__backend coir__backend_asm = {
+    .name = "asm",
+    .overhead = 16 + RECORD_SIZE + TRAMPOLINE_BELOW_RECORD + 8 + FRAME_SIZE,
+    .available = available,
+    .enter_thread = enter_thread,
+    .leave_thread = leave_thread,
+    .prepare = prepare,
+    .interrupt = interrupt,
+    .switches = {coir__win64_switch_in, coir__win64_switch_out, coir__win64_switch_over},
+    .fpenv_read = coir__fpenv_read,
+    .fpenv_load = coir__fpenv_load,
+};

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* faults_posix.c - the calls of the library on POSIX, each led through a function that may let it fail. */
+
+#define _GNU_SOURCE
+#include "faults.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+void *__real_malloc(size_t size);
+void __real_free(void *memory);
+void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+int __real_munmap(void *address, size_t size);
+int __real_madvise(void *address, size_t size, int advice);
+int __real_mprotect(void *address, size_t size, int protection);
+int __real_mincore(void *address, size_t size, unsigned char *resident);
+int __real_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
+int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+int __real_pthread_setspecific(pthread_key_t key, const void *value);
+
+void *__wrap_malloc(size_t size);
+void __wrap_free(void *memory);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+int __wrap_munmap(void *address, size_t size);
+int __wrap_madvise(void *address, size_t size, int advice);
+int __wrap_mprotect(void *address, size_t size, int protection);
+int __wrap_mincore(void *address, size_t size, unsigned char *resident);
+int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+
+void *__wrap_malloc(size_t size)
+{
+    void *memory = fails(MALLOC) ? NULL : __real_malloc(size);
+    faults.memory += memory != NULL;
+    return memory;
+}
+
+void __wrap_free(void *memory)
+{
+    faults.memory -= memory != NULL;
+    __real_free(memory);
+}
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
+{
+    void *low;
+    if (fails(MAP) || (faults.map_limit != 0 && size > faults.map_limit)) {
+        errno = ENOMEM;
+        return MAP_FAILED;
+    }
+    low = __real_mmap(address, size, protection, flags, file, offset);
+    faults.mapped += low != MAP_FAILED ? size : 0;
+    if (size > faults.largest_mapping)
+        faults.largest_mapping = size;
+    return low;
+}
+
+int __wrap_munmap(void *address, size_t size)
+{
+    faults.mapped -= size;
+    return __real_munmap(address, size);
+}
+
+int __wrap_madvise(void *address, size_t size, int advice)
+{
+    if (fails(MADVISE)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_madvise(address, size, advice);
+}
+
+int __wrap_mprotect(void *address, size_t size, int protection)
+{
+    if (fails(MPROTECT)) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return __real_mprotect(address, size, protection);
+}
+
+int __wrap_mincore(void *address, size_t size, unsigned char *resident)
+{
+    if (fails(RESIDENT)) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return __real_mincore(address, size, resident);
+}
+
+int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
+{
+    return fails(KEY_CREATE) ? EAGAIN : __real_pthread_key_create(key, destroy);
+}
+
+int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))
+{
+    return fails(ATFORK) ? ENOMEM : __real_pthread_atfork(prepare, parent, child);
+}
+
+int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
+{
+    return fails(KEY_SET) ? ENOMEM : __real_pthread_setspecific(key, value);
+}
+
+/* What the library does when it is loaded may fail too: before its own constructor runs, this one looks which call is
+ * to. */
+__attribute__((constructor(101))) static void fail_early(void)
+{
+    const char *calls = getenv("T_FAIL_EARLY");
+    if (calls != NULL)
+        faults.always = (unsigned)atoi(calls);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* t_posix.c - what the tests want of a POSIX system. */
+
+#define _GNU_SOURCE
+#include "t.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct t_thread {
+    bool used;
+    pthread_t id;
+};
+
+static int this_case;
+
+void t_start(const char *program, int only)
+{
+    (void)program;
+    this_case = only;
+}
+
+/* Runs in the child. A core would be no news, and a sanitizer may have its own handlers. */
+static void run_and_exit(void (*fn)(void *arg), void *arg)
+{
+    const struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    signal(SIGSEGV, SIG_DFL);
+    signal(SIGBUS, SIG_DFL);
+    signal(SIGABRT, SIG_DFL);
+    fn(arg);
+    _exit(0);
+}
+
+static int wait_for(pid_t child)
+{
+    int status = 0;
+
+    ck_assert_int_gt(child, 0);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    if (WTERMSIG(status) == SIGSEGV || WTERMSIG(status) == SIGBUS)
+        return T_FAULT;
+    return WTERMSIG(status) == SIGABRT ? T_ABORT : T_KILLED;
+}
+
+int t_run_in_child(void (*fn)(void *arg), void *arg)
+{
+    pid_t child;
+
+    fflush(NULL);
+    child = fork();
+    if (child == 0)
+        run_and_exit(fn, arg);
+    return wait_for(child);
+}
+
+/* What the other process prints is of no interest. */
+static void become_again(const char *name, const char *value)
+{
+    char number[16];
+
+    snprintf(number, sizeof number, "%d", this_case);
+    setenv(name, value, 1);
+    if (freopen("/dev/null", "w", stdout) != NULL)
+        execl("/proc/self/exe", "again", number, (char *)NULL);
+    _exit(99);
+}
+
+int t_run_again(const char *name, const char *value)
+{
+    pid_t child;
+
+    fflush(NULL);
+    child = fork();
+    if (child == 0)
+        become_again(name, value);
+    return wait_for(child);
+}
+
+void t_exit(int status)
+{
+    _exit(status);
+}
+
+/* Not from malloc, which t/faults.c makes fail. */
+static t_thread *take_thread(void)
+{
+    static t_thread threads[8];
+    int i = 0;
+
+    while (i < 8 && threads[i].used)
+        i++;
+    ck_assert_int_lt(i, 8);
+    threads[i].used = true;
+    return &threads[i];
+}
+
+t_thread *t_thread_start(void *(*fn)(void *arg), void *arg)
+{
+    t_thread *thread = take_thread();
+
+    ck_assert_int_eq(pthread_create(&thread->id, NULL, fn, arg), 0);
+    return thread;
+}
+
+void *t_thread_join(t_thread *thread)
+{
+    void *value = NULL;
+
+    ck_assert_int_eq(pthread_join(thread->id, &value), 0);
+    thread->used = false;
+    return value;
+}
+
+void t_thread_exit(void *value)
+{
+    pthread_exit(value);
+}
+
+t_thread_key t_thread_key_create(void (*destroy)(void *value))
+{
+    pthread_key_t key;
+
+    ck_assert_int_eq(pthread_key_create(&key, destroy), 0);
+    return (t_thread_key){key};
+}
+
+void t_thread_key_set(t_thread_key key, void *value)
+{
+    ck_assert_int_eq(pthread_setspecific((pthread_key_t)key.number, value), 0);
+}
+
+size_t t_page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *t_map(uintptr_t address, size_t size)
+{
+    void *memory = mmap((void *)address, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    ck_assert_ptr_ne(memory, MAP_FAILED);
+    return memory;
+}
+
+void t_unmap(void *memory, size_t size)
+{
+    munmap(memory, size);
+}
+
+void *t_aligned_allocate(size_t alignment, size_t size)
+{
+    return aligned_alloc(alignment, size);
+}
+
+void t_aligned_release(void *memory)
+{
+    free(memory);
+}
+
+void t_setenv(const char *name, const char *value)
+{
+    if (value != NULL)
+        setenv(name, value, 1);
+    else
+        unsetenv(name);
+}
+
+long t_resident_kib(void)
+{
+    long total, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%ld %ld", &total, &resident), 2);
+    fclose(file);
+    return resident * (long)(t_page_size() / 1024);
+}
+
+long t_mappings(void)
+{
+    long lines = 0;
+    FILE *file = fopen("/proc/self/maps", "r");
+
+    ck_assert_ptr_nonnull(file);
+    for (int c = getc(file); c != EOF; c = getc(file))
+        lines += c == '\n';
+    fclose(file);
+    return lines;
+}
+
+bool t_guards_are_free(void)
+{
+    size_t page = t_page_size();
+    char *memory = t_map(0, page);
+    /* 102: MADV_GUARD_INSTALL; 22: MADV_POPULATE_READ, which a true guard refuses. */
+    bool are_free = madvise(memory, page, 102) == 0 && madvise(memory, page, 22) != 0;
+
+    munmap(memory, page);
+    return are_free;
+}
+
+bool t_is_wine(void)
+{
+    return false;
+}

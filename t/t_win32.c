@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+/* t_win32.c - what the tests want of Windows. */
+
+#include <config.h>
+
+#include "t.h"
+
+#include <fcntl.h>
+#include <io.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <windows.h>
+#include <psapi.h>
+
+/* ---- children: the same program runs the same case, up to the call that the child is for ---- */
+
+/* In its environment a child finds how the earlier calls ended, each followed by a blank. */
+#define OUTCOMES "T_OUTCOMES"
+
+static const char *this_program;
+static int this_case;
+static char outcomes[4096];
+
+void t_start(const char *program, int only)
+{
+    this_program = program;
+    this_case = only;
+    /* Results in text mode would end in CR LF, which the reader of the results does not know. */
+    _setmode(_fileno(stdout), _O_BINARY);
+    /* No window for a crash: it would wait for a person. */
+    SetErrorMode(SEM_FAILCRITICALERRORS | SEM_NOGPFAULTERRORBOX);
+}
+
+/* In a child: the outcome of the next call, which is then answered; or else this is the call that the child is for. */
+static bool is_answered(int *outcome)
+{
+    static const char *rest;
+    char *end;
+
+    if (rest == NULL)
+        rest = getenv(OUTCOMES);
+    *outcome = (int)strtol(rest, &end, 10);
+    if (end == rest)
+        return false;
+    rest = end;
+    return true;
+}
+
+static int outcome_of(DWORD status)
+{
+    switch (status) {
+    case EXCEPTION_ACCESS_VIOLATION:
+    case EXCEPTION_GUARD_PAGE:
+    case EXCEPTION_STACK_OVERFLOW:
+        return T_FAULT;
+    case 3: /* what abort exits with */
+        return T_ABORT;
+    default:
+        return status < 256 ? (int)status : T_KILLED;
+    }
+}
+
+/* Starts the program again; what it prints is of no interest. */
+static int run_child(const char *name, const char *value)
+{
+    SECURITY_ATTRIBUTES inherited = {sizeof inherited, NULL, TRUE};
+    HANDLE nowhere = CreateFileA("NUL", GENERIC_WRITE, FILE_SHARE_WRITE, &inherited, OPEN_EXISTING, 0, NULL);
+    STARTUPINFOA start = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES};
+    PROCESS_INFORMATION child;
+    char command[1024];
+    DWORD status;
+
+    start.hStdOutput = start.hStdError = nowhere;
+    snprintf(command, sizeof command, "\"%s\" %d", this_program, this_case);
+    _putenv_s(name, value);
+    ck_assert(CreateProcessA(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child));
+    _putenv_s(name, "");
+    CloseHandle(nowhere);
+    WaitForSingleObject(child.hProcess, INFINITE);
+    GetExitCodeProcess(child.hProcess, &status);
+    CloseHandle(child.hThread);
+    CloseHandle(child.hProcess);
+    return outcome_of(status);
+}
+
+int t_run_in_child(void (*fn)(void *arg), void *arg)
+{
+    size_t length = strlen(outcomes);
+    int outcome;
+
+    if (getenv(OUTCOMES) != NULL) {
+        if (is_answered(&outcome))
+            return outcome;
+        fn(arg);
+        t_exit(0);
+    }
+    ck_assert_int_ne(this_case, 0); /* else the child would run other cases too */
+    outcome = run_child(OUTCOMES, outcomes[0] != '\0' ? outcomes : " ");
+    ck_assert_uint_lt(length, sizeof outcomes - 16);
+    snprintf(outcomes + length, sizeof outcomes - length, "%d ", outcome);
+    return outcome;
+}
+
+int t_run_again(const char *name, const char *value)
+{
+    return run_child(name, value);
+}
+
+void t_exit(int status)
+{
+    fflush(stdout);
+    TerminateProcess(GetCurrentProcess(), (UINT)status);
+}
+
+/* ---- threads ---- */
+
+struct t_thread {
+    bool used;
+    HANDLE handle;
+    void *(*fn)(void *arg);
+    void *arg;
+};
+
+static DWORD WINAPI run_thread(void *thread)
+{
+    t_thread *self = thread;
+
+    return (DWORD)(uintptr_t)self->fn(self->arg);
+}
+
+/* Not from malloc, which t/faults.c makes fail. */
+static t_thread *take_thread(void)
+{
+    static t_thread threads[8];
+    int i = 0;
+
+    while (i < 8 && threads[i].used)
+        i++;
+    ck_assert_int_lt(i, 8);
+    threads[i].used = true;
+    return &threads[i];
+}
+
+t_thread *t_thread_start(void *(*fn)(void *arg), void *arg)
+{
+    t_thread *thread = take_thread();
+
+    thread->fn = fn;
+    thread->arg = arg;
+    thread->handle = CreateThread(NULL, 0, run_thread, thread, 0, NULL);
+    ck_assert_ptr_nonnull(thread->handle);
+    return thread;
+}
+
+void *t_thread_join(t_thread *thread)
+{
+    DWORD value;
+
+    WaitForSingleObject(thread->handle, INFINITE);
+    GetExitCodeThread(thread->handle, &value);
+    CloseHandle(thread->handle);
+    thread->used = false;
+    return T_VALUE(value);
+}
+
+void t_thread_exit(void *value)
+{
+    ExitThread((DWORD)(uintptr_t)value);
+}
+
+/* Fiber-local storage, which is a thread's unless that is a fiber. Its callback comes as t_thread_key wants it, but for
+ * the calling convention where there are several. */
+t_thread_key t_thread_key_create(void (*destroy)(void *value))
+{
+    t_thread_key key = {FlsAlloc((PFLS_CALLBACK_FUNCTION)destroy)};
+
+    ck_assert(key.number != FLS_OUT_OF_INDEXES);
+    return key;
+}
+
+void t_thread_key_set(t_thread_key key, void *value)
+{
+    ck_assert(FlsSetValue(key.number, value));
+}
+
+/* ---- memory ---- */
+
+size_t t_page_size(void)
+{
+    SYSTEM_INFO info;
+
+    GetSystemInfo(&info);
+    return info.dwPageSize;
+}
+
+void *t_map(uintptr_t address, size_t size)
+{
+    void *memory = VirtualAlloc((void *)address, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+
+    if (memory == NULL) /* the place is taken */
+        memory = VirtualAlloc(NULL, size, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+    ck_assert_ptr_nonnull(memory);
+    return memory;
+}
+
+void t_unmap(void *memory, size_t size)
+{
+    (void)size;
+    VirtualFree(memory, 0, MEM_RELEASE);
+}
+
+void *t_aligned_allocate(size_t alignment, size_t size)
+{
+    return _aligned_malloc(size, alignment);
+}
+
+void t_aligned_release(void *memory)
+{
+    _aligned_free(memory);
+}
+
+void t_setenv(const char *name, const char *value)
+{
+    _putenv_s(name, value != NULL ? value : "");
+}
+
+long t_resident_kib(void)
+{
+    PROCESS_MEMORY_COUNTERS counters;
+
+    ck_assert(GetProcessMemoryInfo(GetCurrentProcess(), &counters, sizeof counters));
+    return (long)(counters.WorkingSetSize / 1024);
+}
+
+/* Allocations of address space. */
+long t_mappings(void)
+{
+    MEMORY_BASIC_INFORMATION region;
+    char *address = NULL;
+    void *last = NULL;
+    long count = 0;
+
+    while (VirtualQuery(address, &region, sizeof region) != 0) {
+        if (region.State != MEM_FREE && region.AllocationBase != last) {
+            last = region.AllocationBase;
+            count++;
+        }
+        address = (char *)region.BaseAddress + region.RegionSize;
+    }
+    return count;
+}
+
+bool t_guards_are_free(void)
+{
+    return !t_is_wine();
+}
+
+bool t_is_wine(void)
+{
+    return GetProcAddress(GetModuleHandleA("ntdll.dll"), "wine_get_version") != NULL;
+}

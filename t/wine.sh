@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# wine.sh PROGRAM...: runs a Windows program of this build tree, or one somewhere else, under wine.
+#
+#   WINEPREFIX   where wine keeps its Windows; by default a folder of its own in the build tree, made at the first call
+#   T_TIMEOUT    seconds after which the program is killed; 300
+#   CXX          whose runtime's DLLs are to be found
+
+for wine in wine64 /usr/lib/wine/wine64 wine; do
+    if command -v $wine > /dev/null 2>&1; then break; fi
+done
+WINEPREFIX=${WINEPREFIX:-$PWD/wine-prefix}
+WINEDEBUG=-all
+WINEDLLOVERRIDES='mscoree,mshtml=' # or it asks whether to download them
+export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
+
+# Once, however many start at the same time.
+if [ ! -f "$WINEPREFIX/ready" ]; then
+    mkdir -p "$WINEPREFIX"
+    (
+        flock 9
+        [ -f "$WINEPREFIX/ready" ] || { timeout 120 $wine wineboot -i > /dev/null 2>&1 9>&- && : > "$WINEPREFIX/ready"; }
+    ) 9> "$WINEPREFIX/lock"
+fi
+
+# The programs of the build tree are libtool's wrappers; the true ones, and the DLL, are in folders named .libs.
+program=${1%.exe}.exe
+shift
+real=$(dirname "$program")/.libs/$(basename "$program")
+if [ -f "$real" ]; then program=$real; fi
+
+windows() { printf 'Z:%s' "$1" | tr / '\\'; }
+
+WINEPATH="$(windows "$PWD/.libs")${WINEPATH:+;$WINEPATH}"
+if [ -n "$CXX" ]; then
+    WINEPATH="$WINEPATH;$(windows "$(dirname "$($CXX -print-file-name=libstdc++-6.dll)")")"
+fi
+export WINEPATH
+exec timeout "${T_TIMEOUT:-300}" $wine "$program" "$@" < /dev/null
