@@ -4,8 +4,16 @@
 . "$srcdir/t/tap.sh"
 
 objdump=${OBJDUMP:-objdump}
-objects=$(ls lib/posix/.libs/*-switch_*.o 2> /dev/null)
-windows_objects=$(ls lib/win32/.libs/*-switch_x86_64_*.o lib/win32/.libs/*-switch_winfiber_x*.o 2> /dev/null)
+# objects_of FOLDER PATTERN...: those of the shared library, or else of the static one
+objects_of() {
+    folder=$1
+    shift
+    for pattern; do
+        ls "$folder"/.libs/$pattern 2> /dev/null || ls "$folder"/$pattern 2> /dev/null
+    done
+}
+objects=$(objects_of lib/posix '*-switch_*.o')
+windows_objects=$(objects_of lib/win32 '*-switch_x86_64_*.o' '*-switch_winfiber_x*.o')
 library=$(ls .libs/libcoir.so .libs/libcoir-*.dll 2> /dev/null)
 
 stack_note() {
@@ -39,7 +47,7 @@ unwind_data() {
         entries=$($objdump -h "$object" | awk '$2 == ".pdata" { print "0x" $3 }')
         [ "$functions" -gt 0 ] && [ $((entries)) = $((functions * 12)) ] || { echo "$object: $functions functions, .pdata $entries"; return 1; }
     done
-    $objdump -r lib/win32/.libs/*-switch_x86_64_win64.o | grep -q coir__win64_handler
+    $objdump -r $windows_objects | grep -q coir__win64_handler
 }
 no_returns() {
     ! $objdump -d --no-show-raw-insn $windows_objects | awk '$2 ~ /^ret/'  | grep .

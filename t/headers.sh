@@ -14,6 +14,30 @@ compiles() {
     done
 }
 
+# Microsoft's compiler is not here; clang, as that compiler would be told to, takes no extension of gcc's.
+name="headers are good C to clang as Microsoft's compiler"
+if have clang; then
+    check "$name" compiles "clang --target=x86_64-pc-windows-msvc -fms-compatibility-version=19.30" c11 c ""
+    check "headers are good C++ to clang as Microsoft's compiler" compiles \
+        "clang --target=x86_64-pc-windows-msvc -fms-compatibility-version=19.30" c++17 c++ ""
+else
+    skip "$name" "no clang here"
+fi
+
+# The C of the Windows Fibers backend, and all that is portable: no extension either. The headers of Windows are mingw's.
+plain_c() {
+    for file in "$srcdir"/lib/*.c "$srcdir"/lib/win32/os.c "$srcdir"/lib/win32/pages.c "$srcdir"/lib/win32/tools.c \
+        "$srcdir"/lib/win32/backend_winfiber.c "$srcdir"/lib/win32/switch_winfiber.c; do
+        clang --target=x86_64-w64-mingw32 -std=c11 -Wall -Wpedantic -Wgnu -Werror -fsyntax-only -I. -Iinclude \
+            -I"$srcdir/include" -I"$srcdir/lib" -I"$srcdir/lib/win32" "$file" || return 1
+    done
+}
+name="the C of the Windows Fibers backend uses no extension of gcc's"
+case $COIR_TEST_BACKENDS in
+    *winfiber*)
+        if have clang; then check "$name" plain_c; else skip "$name" "no clang here"; fi ;;
+esac
+
 for compiler in gcc clang; do
     for standard in c99 c11 c17; do
         if have $compiler; then

@@ -6,6 +6,7 @@
 asks='^[[:space:]]*#[[:space:]]*(if|elif|ifdef|ifndef).*(_WIN32|_MSC_VER|__MINGW|__CYGWIN|__linux__|__APPLE__|BSD__|__unix__|__x86_64__|__aarch64__|__ELF__)'
 
 none_asks() { ! grep -nE "$asks" "$srcdir"/lib/*.[ch]; }
+windows_asks() { ! grep -rnE 'unistd\.h|pthread|sys/mman|__linux__' "$srcdir/lib/win32"; }
 posix_asks() { ! grep -rnE '_WIN32|__MINGW|windows\.h' "$srcdir/lib/posix"; }
 config_first() {
     for file in "$srcdir"/lib/*.c "$srcdir"/lib/*/*.c; do
@@ -17,6 +18,7 @@ headers_ask() { ! grep -nE "$asks" "$srcdir"/include/coir/*.h "$srcdir"/include/
 
 check "shared code does not ask for the platform" none_asks
 check "POSIX code does not know Windows" posix_asks
+check "Windows code does not know POSIX" windows_asks
 check "every source file includes config.h first" config_first
 check "public headers ask in api.h only" headers_ask
 plan

@@ -154,7 +154,7 @@ __attribute__((noinline)) static size_t recurse(size_t bytes)
     __asm__ volatile("" : : "r"(frame) : "memory");
     size_t below = bytes < sizeof frame ? 0 : recurse(bytes - sizeof frame);
     __asm__ volatile("" : : "r"(frame) : "memory");
-    return below + (size_t)frame[1023];
+    return below + (unsigned char)frame[1023];
 }
 
 /* How much of a fiber's stack is memory by now. */

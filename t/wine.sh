@@ -23,6 +23,12 @@ if [ ! -f "$WINEPREFIX/ready" ]; then
     ) 9> "$WINEPREFIX/lock"
 fi
 
+# The server of this prefix stays for a minute after its last program; otherwise it would go after some seconds, and kill
+# programs that start while it does, which then end with status 1.
+for server in wineserver /usr/lib/wine/wineserver64 /usr/lib/wine/wineserver; do
+    if command -v $server > /dev/null 2>&1; then $server -p60 > /dev/null 2>&1; break; fi
+done
+
 # The programs of the build tree are libtool's wrappers; the true ones, and the DLL, are in folders named .libs.
 program=${1%.exe}.exe
 shift

@@ -32,13 +32,14 @@
  * value: COIR_ENOTFIBER first, then COIR_EDEAD, COIR_ETHREAD, COIR_EBUSY.
  *
  * What a switch keeps. The callee-saved registers of the platform's ABI (x86-64: System V ABI, AMD64 supplement, table
- * 3.4, "preserved across function calls"), but the floating-point control words only with COIR_KEEP_FPENV. The signal
- * mask is the thread's: assembly does not touch it. On the ucontext backend the system keeps both the signal mask and
- * the floating-point control words for each fiber, whatever the options say. C++'s record of caught and flying
+ * 3.4, "preserved across function calls"; on Windows those that Microsoft's "x64 calling convention" calls nonvolatile),
+ * but the floating-point control words only with COIR_KEEP_FPENV. The signal mask is the thread's: assembly does not
+ * touch it. On the ucontext backend the system keeps both the signal mask and the floating-point control words for each
+ * fiber, whatever the options say; on Windows Fibers it keeps the floating-point control words (wine does not). C++'s record of caught and flying
  * exceptions is the thread's in this release: do not suspend inside a catch block, nor in a destructor that runs for an
  * exception.
  *
- * longjmp inside one fiber is fine, out of one is not. fork, exit and pthread_exit may be called in a fiber. In the
+ * longjmp inside one fiber is fine, out of one is not. fork, exit, pthread_exit and ExitThread may be called in a fiber. In the
  * child of a fork the fibers of the thread that forked go on; those of other threads are left behind, as if their
  * threads had ended (destroy only those that were not in use at that moment).
  *
@@ -48,8 +49,22 @@
  * ucontext; with musl none do. But for glibc with the assembly, coir_self() may still be the fiber while the thread is
  * ending: suspend nothing there.
  *
- * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind) goes from
- * inside a fiber through its resumers to main. On the ucontext backend it ends at the fiber's first function. */
+ * ExitThread, and what calls it, ends the thread without unwinding: the fiber that called it and its resumers are DONE
+ * then, and can be destroyed once the thread has ended. On Windows Fibers the system releases the stack of the fiber in
+ * place of the thread's own, which is lost; what the fiber has deferred runs on another stack.
+ *
+ * Windows. On the Windows Fibers backend each fiber is one of the system's, with its own fiber-local storage (FlsAlloc),
+ * whose callbacks are called by coir_destroy; a thread becomes a fiber of the system with its first coir_create and is
+ * made an ordinary one at its end, unless it was a fiber before. A program may have system fibers of its own and use
+ * coir from any of them, one at a time; it must not delete or convert back one that waits in coir_resume, nor call
+ * SwitchToFiber on those of coir. On the assembly backend a fiber shares the thread's fiber-local storage and its
+ * GetCurrentFiber; StackBase, StackLimit, the stack guarantee and what else the thread's environment block says of the
+ * stack are the fiber's. Exceptions that find no handler in a fiber go to the unhandled exception filter, as a thread's
+ * do. With what is called while a thread ends, in DllMain or after it, fibers had better not be used.
+ *
+ * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind; RtlVirtualUnwind
+ * and what is built on it on Windows) goes from inside a fiber through its resumers to main. On the ucontext and Windows
+ * Fibers backends it ends at the fiber's first function. RtlCaptureStackBackTrace ends there on all. */
 
 #ifndef COIR_FIBER_H
 #define COIR_FIBER_H
@@ -85,17 +100,19 @@ enum coir_result {
                               in every fiber of the process once one has asked for it */
 #define COIR_MOVABLE 2u    /* may be resumed by any thread: not in this release, COIR_ENOTSUP */
 #define COIR_NO_GUARD 4u   /* no guard under the stack: one that overflows then writes into other memory unseen. Saves
-                              two mappings a fiber on Linux before 6.13; nothing there after */
+                              two mappings a fiber on Linux before 6.13; nothing there after. Has no effect on Windows,
+                              where stacks grow by their guards */
 
 /* How to make a fiber. Start from all zeros: zero means the default. */
 typedef struct coir_options {
     const char *name;  /* for reports and debuggers; copied. NULL: none */
     size_t stack_size; /* bytes, without the guard. 0: coir_stack_default(). Less than coir_stack_min() is raised to it;
                           then to the next of four sizes for each power of two, in pages: coir_stack_bounds tells. The
-                          library takes a little at its top: up to 2 KiB, on ucontext a ucontext_t more */
+                          library takes a little at its top: up to 2.5 KiB, on ucontext a ucontext_t more */
     void *stack;       /* the caller's own memory for the stack, aligned to 16 bytes, of exactly stack_size bytes, which
-                          must be given and at least coir_stack_min(). It gets no guard and must stay until the fiber is
-                          destroyed. NULL: the library's own */
+                          must be given and at least coir_stack_min(); all of it readable and writable. It gets no guard
+                          and must stay until the fiber is destroyed. Not on the Windows Fibers backend: COIR_ENOTSUP.
+                          NULL: the library's own */
     void *data;        /* the first value of coir_fiber_data */
     unsigned flags;    /* COIR_KEEP_FPENV and so on, joined by | */
     unsigned reserved_flags;
@@ -106,7 +123,8 @@ typedef struct coir_options {
  * NULL for all defaults; it is not needed after the call. The caller owns the fiber and frees it with coir_destroy.
  *
  * COIR_EINVAL: `out` or `fn` is NULL, a flag is unknown, a reserved member is not zero, or `stack` is misaligned or too
- * small. COIR_ENOMEM, COIR_EMAPS: no memory, or no mapping, for it. COIR_ENOTSUP: COIR_MOVABLE, or COIR_BACKEND in the
+ * small. COIR_ENOMEM, COIR_EMAPS: no memory, or no mapping, for it. COIR_ENOTSUP: COIR_MOVABLE; `stack`, or
+ * an allocator that has stacks of its own (coir_set_allocator), on the Windows Fibers backend; or COIR_BACKEND in the
  * environment names a backend that cannot be had. On error *out is as it was. */
 COIR_API int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt);
 
@@ -157,7 +175,7 @@ COIR_API int coir_cancel(coir_fiber *f, void **result);
  *
  * COIR_EBUSY: it runs, or waits for a fiber that it resumed, or the thread is ending and was left through it.
  * COIR_ETHREAD: it has not ended and belongs to another thread that has not ended. COIR_ENOMEM: it was left behind by a
- * thread that has ended, and this thread could not be prepared to end it. After an error `f` is as it was; after
+ * thread that has ended, and this thread, or a stack, could not be prepared to end it. After an error `f` is as it was; after
  * COIR_OK it is gone. */
 COIR_API int coir_destroy(coir_fiber *f);
 

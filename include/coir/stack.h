@@ -10,7 +10,13 @@
  *
  * The stack of a fiber that has ended goes to a pool of its thread, and from there to the next coir_create. A pool
  * keeps up to 256 stacks of a size as they are; what comes above is cleared of its memory, and mappings that hold no
- * stack in use are given back to the system. */
+ * stack in use are given back to the system.
+ *
+ * On Windows stacks grow as a thread's does: 8 KiB are committed at first, the page below is a guard page (PAGE_GUARD), and
+ * touching it commits it and moves the guard down. 36 KiB of address space below each stack belong to the handling of an
+ * overflow, which raises EXCEPTION_STACK_OVERFLOW with 16 KiB left for handlers (SetThreadStackGuarantee changes that for
+ * the fiber that calls it). On the Windows Fibers backend the system makes a stack with each fiber and takes it back when
+ * the fiber is destroyed, so there is no pool: coir_create takes microseconds there. It rounds sizes as it likes. */
 
 #ifndef COIR_STACK_H
 #define COIR_STACK_H
@@ -26,9 +32,10 @@ extern "C" {
 #endif
 
 /* The smallest stack, in bytes: what the kernel writes for a signal (AT_MINSIGSTKSZ of getauxval(3), MINSIGSTKSZ where
- * the kernel does not tell; it depends on the processor), what the backend itself takes (under 300 bytes in assembly, two
- * ucontext_t and 300 bytes on ucontext), and 4096 bytes to work with, rounded up to pages. Picks the backend as
- * coir_backend_name does. */
+ * the kernel does not tell; it depends on the processor), or for an exception on Windows (a CONTEXT with all that
+ * InitializeContext counts, and 8 KiB for its dispatcher); what the backend itself takes (under 400 bytes in assembly, two
+ * ucontext_t and 300 bytes on ucontext, 1 KiB on Windows Fibers); and 4096 bytes to work with; rounded up to pages. Picks
+ * the backend as coir_backend_name does. */
 COIR_API size_t coir_stack_min(void);
 
 /* The size of a stack for which the options give none: 256 KiB, or coir_stack_min() if that is more. */
@@ -41,7 +48,8 @@ COIR_API size_t coir_stack_default(void);
 COIR_API int coir_stack_bounds(const coir_fiber *f, void **low, size_t *size);
 
 /* The high-water mark: how many bytes of f's stack, from its top down to the lowest page ever touched, have been in
- * use. Counted in whole pages, through mincore(2), so a page that was swapped out at the deep end is missed. A stack
+ * use. Counted in whole pages, through mincore(2) or QueryWorkingSetEx, so a page that was swapped out at the deep end is
+ * missed. A stack
  * from the pool may show the depth of an earlier fiber, and memory of the caller's own what was touched there before.
  * `f` may be NULL for the current fiber.
  *
@@ -56,8 +64,9 @@ COIR_API int coir_pool_trim(size_t keep);
 /* The program's own functions for memory. A pair that is NULL stays the library's. `context` is given to all of them.
  * They may be called by any thread that uses fibers, several at once, and must not call functions of this library. */
 typedef struct coir_allocator {
-    /* Memory for a stack, `size` bytes (a multiple of the page size), aligned to 16; NULL for none left. The library
-     * neither guards nor pools it: COIR_NO_GUARD has no meaning then. release comes after the fiber has ended: when its
+    /* Memory for a stack, `size` bytes (a multiple of the page size), aligned to 16, all of it readable and writable; NULL
+     * for none left. The library neither guards nor pools it: COIR_NO_GUARD has no meaning then. On the Windows Fibers
+     * backend, where the system makes the stacks, coir_create is COIR_ENOTSUP with such an allocator. release comes after the fiber has ended: when its
      * thread next destroys a fiber, ends another, trims, or exits; never from the stack itself. */
     void *(*stack_allocate)(size_t size, void *context);
     void (*stack_release)(void *stack, size_t size, void *context);

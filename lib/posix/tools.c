@@ -7,11 +7,12 @@
 
 #include "tools.h"
 
-#ifdef HAVE_VALGRIND_VALGRIND_H
-#include <valgrind/valgrind.h>
+#ifdef HAVE_VALGRIND_MEMCHECK_H
+#include <valgrind/memcheck.h>
 #else
 #define VALGRIND_STACK_REGISTER(low, high) ((void)(low), (void)(high), 0u)
 #define VALGRIND_STACK_DEREGISTER(number) ((void)(number))
+#define VALGRIND_MAKE_MEM_UNDEFINED(low, size) ((void)(low), (void)(size))
 #endif
 
 /* sanitizer/asan_interface.h has it so. */
@@ -25,6 +26,7 @@ uint32_t coir__tools_stack_begin(void *low, size_t size)
 void coir__tools_stack_end(void *low, size_t size, uint32_t number)
 {
     VALGRIND_STACK_DEREGISTER(number);
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(low, size); /* what lay below the last frame is ordinary memory again */
     if (__asan_unpoison_memory_region != NULL)
         __asan_unpoison_memory_region(low, size);
 }
