@@ -14,8 +14,9 @@
  *
  * On Windows stacks grow as a thread's does: 8 KiB are committed at first, the page below is a guard page (PAGE_GUARD), and
  * touching it commits it and moves the guard down. 36 KiB of address space below each stack belong to the handling of an
- * overflow, which raises EXCEPTION_STACK_OVERFLOW with 16 KiB left for handlers (SetThreadStackGuarantee changes that for
- * the fiber that calls it). On the Windows Fibers backend the system makes a stack with each fiber and takes it back when
+ * overflow, which raises EXCEPTION_STACK_OVERFLOW. What is left to handlers then is what SetThreadStackGuarantee asked for:
+ * each fiber has a guarantee of its own, which starts as its creator's or 16 KiB; what is above that is taken from the
+ * fiber's stack. On the Windows Fibers backend the system makes a stack with each fiber and takes it back when
  * the fiber is destroyed, so there is no pool: coir_create takes microseconds there. It rounds sizes as it likes. */
 
 #ifndef COIR_STACK_H

@@ -51,7 +51,7 @@ EXCEPTION_DISPOSITION coir__win64_handler(EXCEPTION_RECORD *exception, void *fra
 /* An address of code or data as a word of a stack. */
 #define WORD(address) ((uint64_t)(uintptr_t)(address))
 
-/* ExceptionList's end. It has had no meaning since 32-bit Windows, but wine uses it. */
+/* ExceptionList's end. It has had no meaning since 32-bit Windows, but wine follows it. */
 #define NO_EXCEPTION_LIST (~(uint64_t)0)
 
 /* Not while the process has a shadow stack, which the switches do not change. */
@@ -66,11 +66,25 @@ static uint64_t *teb_field(size_t offset)
     return (uint64_t *)(void *)((char *)NtCurrentTeb() + offset);
 }
 
-/* The thread's own record is filled in by the switches that leave it. */
+/* Notes what the TEB says of the current stack. */
+static void read_teb(struct record *out)
+{
+    out->stack_base = *teb_field(TEB_STACK_BASE);
+    out->stack_limit = *teb_field(TEB_STACK_LIMIT);
+    out->deallocation_stack = *teb_field(TEB_DEALLOCATION_STACK);
+    out->exception_list = *teb_field(TEB_EXCEPTION_LIST);
+    out->guaranteed_bytes = *(const ULONG *)teb_field(TEB_GUARANTEED_BYTES);
+}
+
 static int enter_thread(struct coir__context *root)
 {
-    root->record = coir__allocate(sizeof(struct record));
-    return root->record != NULL ? COIR_OK : COIR_ENOMEM;
+    struct record *record = coir__allocate(sizeof *record);
+
+    if (record == NULL)
+        return COIR_ENOMEM;
+    read_teb(record);
+    root->record = record;
+    return COIR_OK;
 }
 
 /* Makes some more of the current stack memory, without waiting for its guard to be touched. */
@@ -132,13 +146,16 @@ static void prepare(struct coir__context *context, const struct coir__stack *sta
 {
     struct record *record = record_of(stack);
     char *frame = (char *)record - TRAMPOLINE_BELOW_RECORD - FRAME_SIZE;
+    uint64_t limit = limit_of(stack);
 
+    read_teb(record);
     record->link = WORD(coir__win64_end_frame);
     record->stack_base = WORD(coir__stack_top(stack));
-    record->stack_limit = limit_of(stack);
+    record->stack_limit = limit;
     record->deallocation_stack = allocation_of(stack);
     record->exception_list = NO_EXCEPTION_LIST;
-    record->guaranteed_bytes = COIR__GUARANTEED_BYTES;
+    if (record->guaranteed_bytes < COIR__GUARANTEED_BYTES) /* the creator's, or enough for handlers in C */
+        record->guaranteed_bytes = COIR__GUARANTEED_BYTES;
     memset(frame, 0, FRAME_SIZE);
     put(frame, FRAME_RBX, WORD(entry));
     put(frame, FRAME_RBP, WORD(record));

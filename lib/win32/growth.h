@@ -15,7 +15,8 @@
  *
  * The system (the kernel's handling of guard pages) raises EXCEPTION_STACK_OVERFLOW instead of moving the guard when the
  * touched one lies no higher than the bytes guaranteed to handlers (SetThreadStackGuarantee) and two pages above the
- * allocation. With COIR__GUARANTEED_BYTES that is within the 8 pages, so all bytes from `low` on can be used. */
+ * allocation. Up to a guarantee of 16 KiB that is within the 8 pages, so that all bytes from `low` on can be used. A fiber starts with that guarantee unless its creator has a larger one: with less,
+ * what handles an unhandled overflow overflows itself. */
 
 #ifndef COIR__GROWTH_H
 #define COIR__GROWTH_H

@@ -67,37 +67,42 @@
         .seh_endprologue
 .endm
 
-/* Saves what the system may have changed in the TEB since this stack became the current one; by rax. */
-.macro SAVE_STACK_DATA record
+/* Tells the TEB of another stack, `to`, and notes in `from` what may have changed since the first one became the current
+ * one; by rax. An exception, or a touch of a guard, must not come in between: nothing here touches a stack. */
+.macro CHANGE_STACK_DATA from, to
         movq    %gs:TEB_STACK_LIMIT, %rax
-        movq    %rax, RECORD_STACK_LIMIT(\record)
+        movq    %rax, RECORD_STACK_LIMIT(\from)
         movq    %gs:TEB_EXCEPTION_LIST, %rax
-        movq    %rax, RECORD_EXCEPTION_LIST(\record)
+        movq    %rax, RECORD_EXCEPTION_LIST(\from)
         movl    %gs:TEB_GUARANTEED_BYTES, %eax  /* a ULONG */
-        movl    %eax, RECORD_GUARANTEED_BYTES(\record)
+        movl    %eax, RECORD_GUARANTEED_BYTES(\from)
+        movq    RECORD_STACK_BASE(\to), %rax
+        movq    %rax, %gs:TEB_STACK_BASE
+        movq    RECORD_STACK_LIMIT(\to), %rax
+        movq    %rax, %gs:TEB_STACK_LIMIT
+        movq    RECORD_DEALLOCATION_STACK(\to), %rax
+        movq    %rax, %gs:TEB_DEALLOCATION_STACK
+        movq    RECORD_EXCEPTION_LIST(\to), %rax
+        movq    %rax, %gs:TEB_EXCEPTION_LIST
+        movl    RECORD_GUARANTEED_BYTES(\to), %eax
+        movl    %eax, %gs:TEB_GUARANTEED_BYTES
 .endm
 
-/* And what tells one stack from another: a thread that is a fiber of the system resumes ours from different stacks. */
-.macro SAVE_STACK_BOUNDS record
+/* A thread that is a fiber of the system may resume ours from several stacks. Where it is not the one that it was on the
+ * last time, goes to UNUSUAL_STACK and comes back; by rax. */
+.macro CHECK_STACK record
         movq    %gs:TEB_STACK_BASE, %rax
+        cmpq    %rax, RECORD_STACK_BASE(\record)
+        jne     6f
+7:
+.endm
+
+.macro UNUSUAL_STACK record
+6:
         movq    %rax, RECORD_STACK_BASE(\record)
         movq    %gs:TEB_DEALLOCATION_STACK, %rax
         movq    %rax, RECORD_DEALLOCATION_STACK(\record)
-.endm
-
-/* Tells the TEB of another stack. An exception, or a touch of a guard, must not come in between: nothing here touches a
- * stack. */
-.macro LOAD_STACK_DATA record
-        movq    RECORD_STACK_BASE(\record), %rax
-        movq    %rax, %gs:TEB_STACK_BASE
-        movq    RECORD_STACK_LIMIT(\record), %rax
-        movq    %rax, %gs:TEB_STACK_LIMIT
-        movq    RECORD_DEALLOCATION_STACK(\record), %rax
-        movq    %rax, %gs:TEB_DEALLOCATION_STACK
-        movq    RECORD_EXCEPTION_LIST(\record), %rax
-        movq    %rax, %gs:TEB_EXCEPTION_LIST
-        movl    RECORD_GUARANTEED_BYTES(\record), %eax
-        movl    %eax, %gs:TEB_GUARANTEED_BYTES
+        jmp     7b
 .endm
 
 /* Loads the registers from the other stack, where they lie in the same way, and leaves with the result in eax. rdx stays
@@ -145,13 +150,13 @@ FUNCTION coir__win64_switch_in
         SAVE_REGISTERS
         movq    CONTEXT_RECORD(%rcx), %r9
         movq    CONTEXT_RECORD(%rdx), %r10
-        SAVE_STACK_DATA %r9
-        SAVE_STACK_BOUNDS %r9
+        CHECK_STACK %r9
         movq    %rsp, CONTEXT_SAVED(%rcx)
         movq    %rsp, RECORD_LINK(%r10)
         movq    CONTEXT_SAVED(%rdx), %rsp
-        LOAD_STACK_DATA %r10
+        CHANGE_STACK_DATA %r9, %r10
         RESTORE_REGISTERS_AND_LEAVE
+        UNUSUAL_STACK %r9
         .seh_endproc
 
 /* int coir__win64_switch_out(struct coir__context *from, struct coir__context *to, int result);
@@ -161,12 +166,11 @@ FUNCTION coir__win64_switch_out
         SAVE_REGISTERS
         movq    CONTEXT_RECORD(%rcx), %r9
         movq    CONTEXT_RECORD(%rdx), %r10
-        SAVE_STACK_DATA %r9
         leaq    coir__win64_end_frame(%rip), %rax
         movq    %rsp, CONTEXT_SAVED(%rcx)
         movq    %rax, RECORD_LINK(%r9)
         movq    CONTEXT_SAVED(%rdx), %rsp
-        LOAD_STACK_DATA %r10
+        CHANGE_STACK_DATA %r9, %r10
         RESTORE_REGISTERS_AND_LEAVE
         .seh_endproc
 
@@ -177,14 +181,13 @@ FUNCTION coir__win64_switch_over
         SAVE_REGISTERS
         movq    CONTEXT_RECORD(%rcx), %r9
         movq    CONTEXT_RECORD(%rdx), %r10
-        SAVE_STACK_DATA %r9
         movq    RECORD_LINK(%r9), %r11          /* the resumer's frame */
         leaq    coir__win64_end_frame(%rip), %rax
         movq    %rsp, CONTEXT_SAVED(%rcx)
         movq    %rax, RECORD_LINK(%r9)
         movq    %r11, RECORD_LINK(%r10)
         movq    CONTEXT_SAVED(%rdx), %rsp
-        LOAD_STACK_DATA %r10
+        CHANGE_STACK_DATA %r9, %r10
         RESTORE_REGISTERS_AND_LEAVE
         .seh_endproc
 
