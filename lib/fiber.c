@@ -241,11 +241,14 @@ static void end_early(struct coir__thread *thread, coir_fiber *f, bool cut_short
     coir__enter(thread, f, NULL, NULL);
 }
 
-/* Does the caller stand on this fiber's stack? A thread that ends in pthread_exit may, with musl to its very end. */
+/* Does the caller stand on this fiber's stack? A thread that ends in pthread_exit may, with musl to its very end. Where the
+ * backend makes the stacks, one that was stood on is the system's by then, and its place may be somebody else's. */
 static bool stands_on(const coir_fiber *f)
 {
     volatile char here;
 
+    if (f->stack.source == COIR__STACK_BACKEND)
+        return false;
     return (uintptr_t)&here - (uintptr_t)f->stack.low < f->stack.size;
 }
 

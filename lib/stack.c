@@ -94,7 +94,7 @@ static int take_from_allocator(size_t size, struct coir__stack *out)
 
 static int take_from_pool(struct coir__thread *thread, size_t size, const coir_options *opt, struct coir__stack *out)
 {
-    bool guarded = !(opt->flags & COIR_NO_GUARD);
+    bool guarded = !(opt->flags & COIR_NO_GUARD) || coir__pages_guard_size(false) != 0;
     unsigned kind = coir__slab_kind(size, guarded);
     int error = coir__pool_take(&thread->pool, kind, &out->slot);
 
@@ -158,16 +158,16 @@ int coir__stack_take(struct coir__thread *thread, const coir_options *opt, struc
 
 void coir__stack_give(struct coir__thread *thread, struct coir__stack *stack)
 {
-    uint8_t source = stack->source;
+    struct coir__stack given = *stack; /* what is called below may put another in its place */
 
-    coir__tools_stack_end(stack->low, stack->size, stack->notice);
+    coir__tools_stack_end(given.low, given.size, given.notice);
     stack->source = COIR__STACK_NONE;
-    if (source == COIR__STACK_POOL || source == COIR__STACK_DROPPED)
-        coir__pool_give(&thread->pool, stack->slot);
-    else if (source == COIR__STACK_ALLOCATOR)
-        coir__release_stack(stack->low, stack->size);
-    else if (source == COIR__STACK_BACKEND)
-        coir__backend()->delete_stack(stack);
+    if (coir__stack_is_own(&given))
+        coir__pool_give(&thread->pool, given.slot);
+    else if (given.source == COIR__STACK_ALLOCATOR)
+        coir__release_stack(given.low, given.size);
+    else if (given.source == COIR__STACK_BACKEND)
+        coir__backend()->delete_stack(&given);
 }
 
 static int renew_in_backend(struct coir__stack *stack)
@@ -186,7 +186,7 @@ int coir__stack_renew(struct coir__stack *stack)
 {
     if (stack->source == COIR__STACK_BACKEND)
         return renew_in_backend(stack);
-    if (stack->source != COIR__STACK_POOL && stack->source != COIR__STACK_DROPPED)
+    if (!coir__stack_is_own(stack))
         return COIR_OK;
     coir__pages_discard(stack->low, stack->size);
     return coir__pages_open(stack->low, stack->size);
@@ -199,7 +199,7 @@ static int find_stack(const coir_fiber *f, const struct coir__stack **out)
         f = coir_self();
     if (f == NULL)
         return COIR_ENOTFIBER;
-    if (f->stack.source == COIR__STACK_NONE)
+    if (f->stack.source == COIR__STACK_NONE || coir__cut_short(f))
         return COIR_EDEAD;
     *out = &f->stack;
     return COIR_OK;

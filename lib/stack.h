@@ -50,6 +50,12 @@ static inline bool coir__stack_reuse(struct coir__stack *last, const struct coir
     return true;
 }
 
+/* Is it one of the library's own, from pages.h? */
+static inline bool coir__stack_is_own(const struct coir__stack *stack)
+{
+    return stack->source == COIR__STACK_POOL || stack->source == COIR__STACK_DROPPED;
+}
+
 /* Where its first frame begins, to be aligned. */
 static inline char *coir__stack_top(const struct coir__stack *stack)
 {

@@ -55,7 +55,8 @@ static int outcome_of(DWORD status)
     case EXCEPTION_GUARD_PAGE:
     case EXCEPTION_STACK_OVERFLOW:
         return T_FAULT;
-    case 3: /* what abort exits with */
+    case 3:          /* what abort exits with */
+    case 0xc0000409: /* or, in newer C runtimes, how it fails: STATUS_STACK_BUFFER_OVERRUN */
         return T_ABORT;
     default:
         return status < 256 ? (int)status : T_KILLED;

@@ -207,6 +207,7 @@ START_TEST(a_thread_can_end_in_a_nested_fiber)
     ck_assert_int_eq(coir_fiber_state(exiting_inner), COIR_STATE_DONE);
     ck_assert_int_eq(coir_fiber_state(exiting_outer), COIR_STATE_DONE);
     ck_assert_int_eq(coir_resume(exiting_inner, NULL, NULL), COIR_EDEAD);
+    ck_assert_int_eq(coir_stack_bounds(exiting_inner, NULL, NULL), COIR_EDEAD);
     ck_assert_str_eq(events, "");
     ck_assert_int_eq(coir_destroy(exiting_inner), COIR_OK);
     ck_assert_int_eq(coir_destroy(exiting_outer), COIR_OK);

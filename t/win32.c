@@ -147,6 +147,8 @@ END_TEST
 
 /* ---- growth and overflow ---- */
 
+static char *writable;
+
 __attribute__((noinline)) static size_t recurse(size_t bytes)
 {
     char frame[1024];
@@ -256,6 +258,50 @@ START_TEST(an_overflow_is_reported_to_handlers_as_one)
 }
 END_TEST
 
+/* The fiber gets out of the handler, and ends; the next one on that stack overflows too. */
+static void leave_fiber(void)
+{
+    coir_exit(T_VALUE(1));
+}
+
+static LONG CALLBACK leave_on_overflow(EXCEPTION_POINTERS *exception)
+{
+    CONTEXT *context = exception->ContextRecord;
+    if (exception->ExceptionRecord->ExceptionCode != EXCEPTION_STACK_OVERFLOW)
+        return EXCEPTION_CONTINUE_SEARCH;
+#if defined(__x86_64__)
+    context->Rip = (DWORD64)(uintptr_t)leave_fiber;
+    context->Rsp = ((context->Rsp - 256) & ~(DWORD64)15) - 8; /* as after a call */
+#else
+    (void)context;
+#endif
+    return EXCEPTION_CONTINUE_EXECUTION;
+}
+
+static void overflow_by_turns(void *arg)
+{
+    AddVectoredExceptionHandler(1, leave_on_overflow);
+    for (int i = 0; i < 3; i++) {
+        void *low = NULL, *result = NULL;
+        coir_fiber *f = t_create(recurse_without_end, arg);
+        coir_stack_bounds(f, &low, NULL);
+        if (i == 0)
+            writable = low;
+        if (low != writable || coir_resume(f, NULL, &result) != COIR_DONE || T_NUMBER(result) != 1)
+            t_exit(1);
+        coir_destroy(f);
+    }
+}
+
+START_TEST(a_stack_that_has_overflowed_serves_again_and_is_guarded)
+{
+    SKIP_WHERE_STACKS_ARE_WHOLE;
+    if (t_backend_is("winfiber")) /* another stack each time */
+        return;
+    ck_assert_int_eq(t_run_in_child(overflow_by_turns, NULL), 0);
+}
+END_TEST
+
 /* ---- exceptions that nobody handles ---- */
 
 static LONG WINAPI exit_55(EXCEPTION_POINTERS *exception)
@@ -288,8 +334,6 @@ START_TEST(the_unhandled_exception_filter_hears_of_exceptions_in_fibers)
 }
 END_TEST
 
-static char *writable;
-
 static LONG WINAPI mend_and_continue(EXCEPTION_POINTERS *exception)
 {
     DWORD old;
@@ -320,12 +364,17 @@ END_TEST
 /* What the thread is when it ends, after the library has left it: this program's own callback comes after those of the
  * libraries it uses, and after the library's where that is linked into it. */
 static BOOL was_fiber_at_end;
+static bool uses_stack_at_end;
+static size_t stack_used_at_end;
 
 static void NTAPI on_thread_event(PVOID module, DWORD reason, PVOID reserved)
 {
     (void)module, (void)reserved;
-    if (reason == DLL_THREAD_DETACH)
-        was_fiber_at_end = IsThreadAFiber();
+    if (reason != DLL_THREAD_DETACH)
+        return;
+    was_fiber_at_end = IsThreadAFiber();
+    if (uses_stack_at_end)
+        stack_used_at_end = recurse(100 * KIB);
 }
 
 __attribute__((section(".CRT$XLC"), used)) static const PIMAGE_TLS_CALLBACK tls_callback = on_thread_event;
@@ -498,6 +547,17 @@ static void *resume_the_ending(void *f)
     return NULL;
 }
 
+START_TEST(the_rest_of_a_threads_end_has_the_fibers_whole_stack)
+{
+    coir_fiber *f;
+    uses_stack_at_end = true;
+    t_on_thread(resume_the_ending, &f);
+    ck_assert_uint_eq(stack_used_at_end, 101);
+    uses_stack_at_end = false;
+    ck_assert_int_eq(coir_destroy(f), COIR_OK);
+}
+END_TEST
+
 START_TEST(threads_that_end_in_fibers_leave_no_memory_behind)
 {
     coir_fiber *f;
@@ -518,8 +578,9 @@ END_TEST
 
 T_MAIN(the_system_knows_the_stack_of_the_fiber_that_runs, also_after_a_symmetric_switch,
        each_fiber_has_its_own_stack_guarantee, a_stack_becomes_memory_as_it_is_used, all_of_a_stack_can_be_used,
-       an_overflow_is_reported_to_handlers_as_one, the_unhandled_exception_filter_hears_of_exceptions_in_fibers,
+       an_overflow_is_reported_to_handlers_as_one, a_stack_that_has_overflowed_serves_again_and_is_guarded,
+       the_unhandled_exception_filter_hears_of_exceptions_in_fibers,
        the_filter_can_have_the_fiber_continue, a_thread_that_was_made_a_fiber_is_none_at_its_end,
        a_thread_that_is_a_fiber_already_stays_one, system_fibers_of_the_program_use_ours_by_turns,
        fiber_local_storage_is_each_system_fibers, a_switch_leaves_the_last_error_alone,
-       threads_that_end_in_fibers_leave_no_memory_behind)
+       the_rest_of_a_threads_end_has_the_fibers_whole_stack, threads_that_end_in_fibers_leave_no_memory_behind)

@@ -14,20 +14,20 @@ WINEDEBUG=-all
 WINEDLLOVERRIDES='mscoree,mshtml=' # or it asks whether to download them
 export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
 
+# The server of this prefix, before anything starts one that does not stay. It stays for a minute after its last program; otherwise it would go after some seconds, and kill
+# programs that start while it does, which then end with status 1.
+mkdir -p "$WINEPREFIX"
+for server in wineserver /usr/lib/wine/wineserver64 /usr/lib/wine/wineserver; do
+    if command -v $server > /dev/null 2>&1; then $server -p60 > /dev/null 2>&1; break; fi
+done
+
 # Once, however many start at the same time.
 if [ ! -f "$WINEPREFIX/ready" ]; then
-    mkdir -p "$WINEPREFIX"
     (
         flock 9
         [ -f "$WINEPREFIX/ready" ] || { timeout 120 $wine wineboot -i > /dev/null 2>&1 9>&- && : > "$WINEPREFIX/ready"; }
     ) 9> "$WINEPREFIX/lock"
 fi
-
-# The server of this prefix stays for a minute after its last program; otherwise it would go after some seconds, and kill
-# programs that start while it does, which then end with status 1.
-for server in wineserver /usr/lib/wine/wineserver64 /usr/lib/wine/wineserver; do
-    if command -v $server > /dev/null 2>&1; then $server -p60 > /dev/null 2>&1; break; fi
-done
 
 # The programs of the build tree are libtool's wrappers; the true ones, and the DLL, are in folders named .libs.
 program=${1%.exe}.exe

@@ -53,14 +53,16 @@
  * then, and can be destroyed once the thread has ended. On Windows Fibers the system releases the stack of the fiber in
  * place of the thread's own, which is lost; what the fiber has deferred runs on another stack.
  *
- * Windows. On the Windows Fibers backend each fiber is one of the system's, with its own fiber-local storage (FlsAlloc),
- * whose callbacks are called by coir_destroy; a thread becomes a fiber of the system with its first coir_create and is
+ * Windows. On the Windows Fibers backend each fiber is one of the system's, with its own fiber-local storage (FlsAlloc).
+ * Its callbacks are called once the fiber has ended: by coir_destroy at the latest, or before that when another fiber of
+ * the thread ends, on that one's stack; they had better not use coir. A thread becomes a fiber of the system with its first coir_create and is
  * made an ordinary one at its end, unless it was a fiber before. A program may have system fibers of its own and use
- * coir from any of them, one at a time; it must not delete or convert back one that waits in coir_resume, nor call
- * SwitchToFiber on those of coir. On the assembly backend a fiber shares the thread's fiber-local storage and its
+ * coir from any of them, one at a time; it must make them with FIBER_FLAG_FLOAT_SWITCH, not delete or convert back one that
+ * waits in coir_resume, nor call SwitchToFiber on those of coir. On the assembly backend a fiber shares the thread's fiber-local storage and its
  * GetCurrentFiber; StackBase, StackLimit, the stack guarantee and what else the thread's environment block says of the
  * stack are the fiber's. Exceptions that find no handler in a fiber go to the unhandled exception filter, as a thread's
- * do. With what is called while a thread ends, in DllMain or after it, fibers had better not be used.
+ * do. What is called while a thread ends (DllMain, TLS callbacks) had better not use fibers. Do not
+ * TerminateThread a thread in a fiber. The DLL, once loaded, stays until the process ends.
  *
  * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind; RtlVirtualUnwind
  * and what is built on it on Windows) goes from inside a fiber through its resumers to main. On the ucontext and Windows

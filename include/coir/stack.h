@@ -16,7 +16,7 @@
  * touching it commits it and moves the guard down. 36 KiB of address space below each stack belong to the handling of an
  * overflow, which raises EXCEPTION_STACK_OVERFLOW. What is left to handlers then is what SetThreadStackGuarantee asked for:
  * each fiber has a guarantee of its own, which starts as its creator's or 16 KiB; what is above that is taken from the
- * fiber's stack. On the Windows Fibers backend the system makes a stack with each fiber and takes it back when
+ * fiber's stack. A fiber that has overflowed may end, and its stack is used again; _resetstkoflw does nothing useful in it. On the Windows Fibers backend the system makes a stack with each fiber and takes it back when
  * the fiber is destroyed, so there is no pool: coir_create takes microseconds there. It rounds sizes as it likes. */
 
 #ifndef COIR_STACK_H

@@ -37,8 +37,9 @@ static void coir__fpenv_load(const struct coir__fpenv *fpenv)
 }
 #endif
 
-/* Does SwitchToFiber keep the floating-point control words for each fiber, as FIBER_FLAG_FLOAT_SWITCH asks? Windows does;
- * wine (seen with 8.0) leaves them as they are. Found out when the first system fiber is made. */
+/* Does SwitchToFiber keep the floating-point control words for each fiber, as FIBER_FLAG_FLOAT_SWITCH asks? Windows does,
+ * if the program has not made the thread a fiber without that flag; wine (seen with 8.0) leaves them as they are. Found out
+ * when a system fiber is made. */
 static _Atomic bool keeps_fpenv = true;
 
 /* Of a fiber that has not started. */
@@ -169,12 +170,7 @@ static void interrupt(struct coir__context *context, void (*function)(void))
     there->function = function;
 }
 
-static void fpenv_read(struct coir__fpenv *out)
-{
-    if (!keeps_fpenv)
-        coir__fpenv_read(out);
-}
-
+/* What was read is loaded only where the system has not done so. */
 static void fpenv_load(const struct coir__fpenv *fpenv)
 {
     if (!keeps_fpenv)
@@ -200,6 +196,6 @@ const struct coir__backend coir__backend_winfiber = {
     .prepare = prepare,
     .interrupt = interrupt,
     .switches = {coir__winfiber_switch_in, coir__winfiber_switch_out, coir__winfiber_switch_over},
-    .fpenv_read = fpenv_read,
+    .fpenv_read = coir__fpenv_read,
     .fpenv_load = fpenv_load,
 };

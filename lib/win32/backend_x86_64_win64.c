@@ -87,28 +87,29 @@ static int enter_thread(struct coir__context *root)
     return COIR_OK;
 }
 
-/* Makes some more of the current stack memory, without waiting for its guard to be touched. */
-static void grow_now(uint64_t size)
+/* Makes all of the current stack memory, without waiting for its guard to be touched. */
+static bool commit_stack(void)
 {
-    uint64_t limit = *teb_field(TEB_STACK_LIMIT);
+    uint64_t allocation = *teb_field(TEB_DEALLOCATION_STACK);
+    size_t size = *teb_field(TEB_STACK_LIMIT) - allocation;
 
-    if (limit - *teb_field(TEB_DEALLOCATION_STACK) < size)
-        return;
-    if (VirtualAlloc((void *)(uintptr_t)(limit - size), size, MEM_COMMIT, PAGE_READWRITE) != NULL)
-        *teb_field(TEB_STACK_LIMIT) = limit - size;
+    if (size == 0)
+        return true;
+    if (VirtualAlloc((void *)(uintptr_t)allocation, size, MEM_COMMIT, PAGE_READWRITE) == NULL)
+        return false;
+    *teb_field(TEB_STACK_LIMIT) = allocation;
+    return true;
 }
 
 /* If the thread ends in a fiber, its own stack is put in the fiber's place, since the system releases the one whose
  * allocation it knows of when the thread is gone. The rest of the thread's end still runs on the fiber's stack, which
- * cannot grow any more then. */
+ * cannot grow any more then; so if it cannot be made memory now, the thread's own is lost instead. */
 static void leave_thread(struct coir__context *root, struct coir__context *current)
 {
     struct record *record = root->record;
 
-    if (current != root) {
-        grow_now(16384);
+    if (current != root && commit_stack())
         *teb_field(TEB_DEALLOCATION_STACK) = record->deallocation_stack;
-    }
     coir__release(record, sizeof *record);
 }
 
@@ -117,23 +118,38 @@ static struct record *record_of(const struct coir__stack *stack)
     return (struct record *)((WORD(coir__stack_top(stack)) & ~(uint64_t)15) - RECORD_SIZE);
 }
 
-/* How far down a stack is memory. Of the library's own, which grow, the last fiber on it left that in its record; there
- * is none, but zeros, when the stack has been opened only now. The caller's or the allocator's memory is all there. */
-static uint64_t limit_of(const struct coir__stack *stack)
+/* Puts a guard below a stack again whose last one an overflow has used up. If that fails, what is below cannot be
+ * touched all the same. */
+static void restore_guard(const struct coir__stack *stack)
 {
-    const struct record *record = record_of(stack);
+    size_t page = coir__page_size();
+    char *guard = stack->low - COIR__GUARD_PAGES * page;
 
-    if (stack->source != COIR__STACK_POOL && stack->source != COIR__STACK_DROPPED)
-        return WORD(stack->low);
-    if (record->stack_limit != 0)
-        return record->stack_limit;
-    return WORD(stack->low) + stack->size - COIR__COMMIT_SIZE;
+    VirtualFree(guard, COIR__GUARD_PAGES * page, MEM_DECOMMIT);
+    VirtualAlloc(stack->low - page, page, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD);
+}
+
+/* How far down a stack is memory. Of the library's own, which grow, the last fiber on it left that in its record; there
+ * is none, but zeros, when the stack has been opened only now. The caller's or the allocator's memory is all there; as the
+ * system's limits are pages, so is this. */
+static uint64_t find_limit(const struct coir__stack *stack)
+{
+    uint64_t limit = record_of(stack)->stack_limit;
+
+    if (!coir__stack_is_own(stack))
+        return WORD(stack->low) & ~(uint64_t)(coir__page_size() - 1);
+    if (limit == 0)
+        return WORD(stack->low) + stack->size - COIR__COMMIT_SIZE;
+    if (limit >= WORD(stack->low))
+        return limit;
+    restore_guard(stack);
+    return WORD(stack->low);
 }
 
 static uint64_t allocation_of(const struct coir__stack *stack)
 {
-    if (stack->source != COIR__STACK_POOL && stack->source != COIR__STACK_DROPPED)
-        return WORD(stack->low);
+    if (!coir__stack_is_own(stack))
+        return WORD(stack->low) & ~(uint64_t)(coir__page_size() - 1);
     return WORD(stack->low) - COIR__OVERFLOW_PAGES * coir__page_size();
 }
 
@@ -146,7 +162,7 @@ static void prepare(struct coir__context *context, const struct coir__stack *sta
 {
     struct record *record = record_of(stack);
     char *frame = (char *)record - TRAMPOLINE_BELOW_RECORD - FRAME_SIZE;
-    uint64_t limit = limit_of(stack);
+    uint64_t limit = find_limit(stack);
 
     read_teb(record);
     record->link = WORD(coir__win64_end_frame);
@@ -177,7 +193,8 @@ static void interrupt(struct coir__context *context, void (*function)(void))
 
 /* Called by the system at the trampoline: when an exception has found no handler in the fiber. The first function of any
  * thread has a handler that asks the unhandled exception filters (SetUnhandledExceptionFilter, the C++ runtime's for
- * std::terminate, the system's error report), and ends the process if they say so; this does the same. */
+ * std::terminate, the system's error report), and ends the process if they say so; this does the same. The trampoline asks for
+ * it in the search for a handler only, not when frames are unwound. */
 EXCEPTION_DISPOSITION coir__win64_handler(EXCEPTION_RECORD *exception, void *frame, CONTEXT *context,
                                           void *dispatcher_context)
 {
@@ -185,8 +202,6 @@ EXCEPTION_DISPOSITION coir__win64_handler(EXCEPTION_RECORD *exception, void *fra
     LONG verdict;
 
     (void)frame, (void)dispatcher_context;
-    if (exception->ExceptionFlags & (EXCEPTION_UNWINDING | EXCEPTION_EXIT_UNWIND))
-        return ExceptionContinueSearch;
     verdict = UnhandledExceptionFilter(&pointers);
     if (verdict == EXCEPTION_CONTINUE_EXECUTION)
         return ExceptionContinueExecution;

@@ -57,21 +57,24 @@ static void start(void)
 
     if (slot == TLS_OUT_OF_INDEXES)
         return;
-    stay_loaded();
     tls_index = slot;
     coir__thread_slot = place_of(slot);
 }
 
 int coir__os_start(void)
 {
-    int error;
+    bool started;
 
+    if (coir__thread_slot != 0)
+        return COIR_OK;
     coir__lock();
     if (tls_index == TLS_OUT_OF_INDEXES)
         start();
-    error = tls_index != TLS_OUT_OF_INDEXES ? COIR_OK : COIR_ENOMEM;
+    started = tls_index != TLS_OUT_OF_INDEXES;
     coir__unlock();
-    return error;
+    if (started) /* not before: it takes the loader's lock, which a thread that ends holds when it takes ours */
+        stay_loaded();
+    return started ? COIR_OK : COIR_ENOMEM;
 }
 
 void coir__lock(void)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* switch_winfiber_x86_64.S - the functions of switch_winfiber.c once more, for one instruction's sake: they leave by a
  * jump. The processor predicts a `ret` from the stack of its own calls, which knows nothing of other stacks, so each
- * `ret` after a change of stack is mispredicted; the one in SwitchToFiber itself is enough.
+ * `ret` after a change of stack is mispredicted; the one in SwitchToFiber itself is enough. But where the process has a
+ * shadow stack, which SwitchToFiber changes with the other, there is a `ret`: it alone takes the entry of its call from there.
  *
  * The frame, from rsp on: 32 bytes for who is called; a struct coir__suspended; the return address. */
 
@@ -30,10 +31,15 @@
         movq    HERE + SUSPENDED_FUNCTION(%rsp), %rax
         testq   %rax, %rax
         jne     1f
+        xorl    %ecx, %ecx
+        .byte   0xf3, 0x48, 0x0f, 0x1e, 0xc9    /* rdsspq %rcx: leaves it alone where there is no shadow stack */
         movl    HERE + SUSPENDED_RESULT(%rsp), %eax
         addq    $HERE + SUSPENDED_SIZE, %rsp
+        testq   %rcx, %rcx
+        jne     2f
         popq    %rcx
         jmp     *%rcx
+2:      ret
 1:      call    *%rax
         nop                                     /* or the return address would be taken for the start of an epilogue */
         ud2                                     /* it never returns */

@@ -17,7 +17,8 @@
  * mispredicted.
  *
  * The .seh_ lines describe the frame to unwinders (Microsoft, "x64 exception handling", unwind codes). All frames have
- * the same shape, so they are right on both sides of the change of rsp, up to the last two instructions.
+ * the same shape, so they are right on both sides of the change of rsp, but for the last jump; and a walk that starts from
+ * the few instructions in which a fiber's link leads to the end already ends there.
  *
  * The three switches are copies that differ in what they do to links. Copies, since one routine for all directions
  * makes the processor's predictions of its loads collide. */
