@@ -18,12 +18,12 @@ int coir_defer(void (*fn)(void *arg), void *arg)
     coir_fiber *f = coir__thread_now()->current;
     struct coir__deferred *entry;
 
-    if (fn == NULL)
-        return COIR_EINVAL;
     if (f->special & COIR__ROOT)
         return COIR_ENOTFIBER;
     if (f->special & COIR__DESTRUCTING)
         return COIR_ECANCELED;
+    if (fn == NULL)
+        return COIR_EINVAL;
     entry = coir__allocate(sizeof *entry);
     if (entry == NULL)
         return COIR_ENOMEM;

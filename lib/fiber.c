@@ -241,8 +241,9 @@ static void end_early(struct coir__thread *thread, coir_fiber *f, bool cut_short
     coir__enter(thread, f, NULL, NULL);
 }
 
-/* Does the caller stand on this fiber's stack? A thread that ends in pthread_exit may, with musl to its very end. Where the
- * backend makes the stacks, one that was stood on is the system's by then, and its place may be somebody else's. */
+/* Does the caller stand on this fiber's stack? A thread that ends in pthread_exit may, with musl to its very end.
+ * Where the backend makes the stacks, one that was stood on is the system's by then, and its place may be somebody
+ * else's. */
 static bool stands_on(const coir_fiber *f)
 {
     volatile char here;

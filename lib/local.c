@@ -136,11 +136,9 @@ static bool destroy_value(coir_fiber *f, unsigned place)
     void *value = f->locals[place].value;
     destroy_fn *destroy = atomic_load(&table[place].destroy); /* before the check: it may be the next key's after it */
 
-    if (value == NULL || !exists(key))
+    if (value == NULL || !exists(key) || destroy == NULL)
         return false;
     f->locals[place].value = NULL;
-    if (destroy == NULL)
-        return false;
     destroy(value);
     return true;
 }

@@ -15,8 +15,8 @@ size_t coir__signal_frame_size(void);
 void *coir__pages_reserve(size_t size);
 void coir__pages_release(void *low, size_t size);
 
-/* How many bytes below each stack are to be kept for its guard, and whether that is wanted at all: 0 if not, where a stack
- * can do without one. */
+/* How many bytes below each stack are to be kept for its guard, and whether that is wanted at all: 0 if not, where a
+ * stack can do without one. */
 size_t coir__pages_guard_size(bool wanted);
 
 /* Makes the guard, so many bytes from `low` on, inaccessible until it is released: COIR_OK, COIR_EMAPS or
@@ -27,12 +27,12 @@ int coir__pages_guard(void *low, size_t size);
  * It lasts until it is discarded. */
 int coir__pages_open(void *low, size_t size);
 
-/* Gives the memory of an opened stack back; its guard stays. It is to be opened before it is used again, and then what it
- * reads as is not said. */
+/* Gives the memory of an opened stack back; its guard stays. It is to be opened before it is used again, and then
+ * what it reads as is not said. */
 void coir__pages_discard(void *low, size_t size);
 
-/* How many of `count` pages from `low` on come before the first that is in memory: all of them if none is. Negative if the
- * system does not tell. */
+/* How many of `count` pages from `low` on come before the first that is in memory: all of them if none is. Negative
+ * if the system does not tell. */
 ptrdiff_t coir__pages_absent(char *low, size_t count);
 
 #endif

@@ -120,22 +120,14 @@ static int take_from_backend(size_t size, struct coir__stack *out)
     return COIR_OK;
 }
 
-/* Does the program have its own memory in mind for the stack, or for all of them? */
-static bool is_particular(const coir_options *opt)
-{
-    return opt->stack != NULL || coir__allocates_stacks();
-}
-
 static int take(struct coir__thread *thread, const coir_options *opt, struct coir__stack *out)
 {
     size_t size = opt->stack_size != 0 ? opt->stack_size : DEFAULT_SIZE;
 
     bool makes_stacks = coir__backend()->make_stack != NULL;
 
-    if (makes_stacks && is_particular(opt))
-        return COIR_ENOTSUP;
     if (opt->stack != NULL)
-        return take_callers(opt, out);
+        return makes_stacks ? COIR_ENOTSUP : take_callers(opt, out);
     if (size > LARGEST_SIZE)
         return COIR_ENOMEM;
     if (size < smallest_size())
@@ -227,10 +219,10 @@ int coir_stack_used(const coir_fiber *f, size_t *used)
     size_t head; /* of a page that is only partly the stack's */
     ptrdiff_t absent;
 
-    if (used == NULL)
-        return COIR_EINVAL;
     if (error != COIR_OK)
         return error;
+    if (used == NULL)
+        return COIR_EINVAL;
     head = (page - (uintptr_t)stack->low % page) % page;
     absent = coir__pages_absent(stack->low + head, (stack->size - head) / page);
     if (absent < 0)

@@ -97,10 +97,18 @@ static int make(struct coir__thread **out)
     return error;
 }
 
+/* Before anything is allocated, so that the program can take such an allocator back. */
+static int check_allocator(void)
+{
+    return coir__backend()->make_stack != NULL && coir__allocates_stacks() ? COIR_ENOTSUP : COIR_OK;
+}
+
 int coir__thread_make(struct coir__thread **out)
 {
     int error = coir__backend_choose();
 
+    if (error == COIR_OK)
+        error = check_allocator();
     if (error == COIR_OK)
         error = coir__os_start();
     if (error == COIR_OK)

@@ -57,8 +57,8 @@ void coir__thread_exit(struct coir__thread *thread);
 /* In the child of a fork: all threads but the calling one are no more. */
 void coir__thread_forked(void);
 
-/* Gives back the stack of the fiber that ended last, if nobody has yet. Giving one back may call the program (callbacks of
- * Windows' fiber-local storage), in which another fiber may end. */
+/* Gives back the stack of the fiber that ended last, if nobody has yet. Giving one back may call the program
+ * (callbacks of Windows' fiber-local storage), in which another fiber may end. */
 static inline void coir__thread_reclaim(struct coir__thread *thread)
 {
     while (thread->leaving.source != COIR__STACK_NONE)

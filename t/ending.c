@@ -272,6 +272,7 @@ END_TEST
 START_TEST(defer_and_exit_outside_of_a_fiber_are_refused)
 {
     ck_assert_int_eq(coir_defer(event, NULL), COIR_ENOTFIBER);
+    ck_assert_int_eq(coir_defer(NULL, NULL), COIR_ENOTFIBER);
     ck_assert_int_eq(coir_undefer(event, NULL, 1), COIR_ENOTFIBER);
     ck_assert_int_eq(coir_exit(NULL), COIR_ENOTFIBER);
 }

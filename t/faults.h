@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* faults.h - which of the library's calls are to fail. Filled in by faults_posix.c and faults_win32.c, to whose functions
- * the linker leads these calls (--wrap). */
+/* faults.h - which of the library's calls are to fail. Filled in by faults_posix.c and faults_win32.c, to whose
+ * functions the linker leads these calls (--wrap). */
 
 #ifndef FAULTS_H
 #define FAULTS_H

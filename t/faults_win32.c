@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* faults_win32.c - the calls of the library on Windows, each led through a function that may let it fail. Functions of the
- * system are called through pointers, __imp_NAME, so those are what the linker replaces. */
+/* faults_win32.c - the calls of the library on Windows, each led through a function that may let it fail. Functions
+ * of the system are called through pointers, __imp_NAME, so those are what the linker replaces. */
 
 #include <config.h>
 

@@ -120,6 +120,9 @@ START_TEST(stacks_of_the_programs_are_refused_where_the_system_makes_them)
     ck_assert_int_eq(coir_create(&f, use_memory, NULL, NULL), COIR_ENOTSUP);
     ck_assert_ptr_eq(f, T_VALUE(99));
     ck_assert_int_eq(used.stacks, 0);
+    ck_assert_int_eq(coir_set_allocator(NULL), COIR_OK); /* the program can do without */
+    ck_assert_int_eq(coir_create(&f, use_memory, NULL, NULL), COIR_OK);
+    coir_destroy(f);
 }
 END_TEST
 

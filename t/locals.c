@@ -172,6 +172,33 @@ static void *set_all(void *arg)
     return arg;
 }
 
+/* A value that has no destructor stays for those of others, whichever comes first. */
+static void read_other(void *value)
+{
+    destroyed++;
+    ck_assert_ptr_eq(coir_local_get(other_key), value);
+}
+
+static void *set_both(void *arg)
+{
+    coir_local_set(other_key, arg);
+    coir_local_set(key, arg);
+    return arg;
+}
+
+START_TEST(values_without_destructor_are_there_for_the_destructors_of_others)
+{
+    for (int i = 0; i < 2; i++) { /* in either order of keys */
+        coir_key_create(i == 0 ? &key : &other_key, i == 0 ? read_other : NULL);
+        coir_key_create(i == 0 ? &other_key : &key, i == 0 ? NULL : read_other);
+        coir_fiber *f = t_create(set_both, T_VALUE(3));
+        coir_resume(f, NULL, NULL);
+        ck_assert_int_eq(destroyed, i + 1);
+        coir_destroy(f);
+    }
+}
+END_TEST
+
 static void try_to_defer(void *value)
 {
     destroyed++;
@@ -208,4 +235,5 @@ T_MAIN(each_fiber_has_its_own_value, outside_of_a_fiber_there_are_no_values,
        a_deleted_keys_values_are_gone_and_not_the_next_keys, destructors_run_however_the_fiber_ends,
        null_values_are_not_destroyed, values_are_there_for_deferred_functions,
        destructors_that_set_values_run_again_a_few_times, a_destructor_comes_too_late_to_defer,
+       values_without_destructor_are_there_for_the_destructors_of_others,
        there_are_so_many_keys_and_no_more)

@@ -8,8 +8,8 @@
 
 #if defined(__x86_64__)
 
-/* int call_with_registers(fn, a, in, out): loads `in` into the callee-saved registers, calls fn(a, NULL, NULL), and stores
- * what is in them then. */
+/* int call_with_registers(fn, a, in, out): loads `in` into the callee-saved registers, calls fn(a, NULL, NULL), and
+ * stores what is in them then. */
 #ifdef _WIN32
 
 enum { WORDS = 8 + 2 * 10 }; /* rbp rbx rdi rsi r12-r15, then xmm6-xmm15 */

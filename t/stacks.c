@@ -82,6 +82,7 @@ static void *ask_own_bounds(void *arg)
     ck_assert_int_eq(coir_stack_bounds(NULL, &low, &size), COIR_OK);
     ck_assert_int_eq(coir_stack_bounds(coir_self(), &low_of_self, NULL), COIR_OK);
     ck_assert_ptr_eq(low, low_of_self);
+    ck_assert_int_eq(coir_stack_used(NULL, NULL), COIR_EINVAL);
     ck_assert_int_eq(coir_stack_used(NULL, &used), COIR_OK);
     ck_assert_uint_gt(used, 0);
     ck_assert_uint_le(used, size);
@@ -96,7 +97,8 @@ START_TEST(null_means_the_current_fiber)
     ck_assert_int_eq(coir_stack_bounds(NULL, NULL, NULL), COIR_ENOTFIBER);
     ck_assert_int_eq(coir_stack_used(NULL, &used), COIR_ENOTFIBER);
     ck_assert_int_eq(coir_stack_used(f, &used), COIR_EDEAD);
-    ck_assert_int_eq(coir_stack_used(f, NULL), COIR_EINVAL);
+    ck_assert_int_eq(coir_stack_used(f, NULL), COIR_EDEAD);
+    ck_assert_int_eq(coir_stack_used(NULL, NULL), COIR_ENOTFIBER);
     ck_assert_uint_eq(used, 99);
     coir_destroy(f);
 }

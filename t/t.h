@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* t.h - the names that tests are written with: those of libcheck (START_TEST, ck_assert_...), and T_MAIN.
  *
- * With libcheck each case runs in a child process, and a failed assertion ends that child. Without it (--without-check, or
- * where there is no fork) the same names lead to t_run.c's own runner: `program --count` says how many cases there are,
- * `program N` runs the N-th, so that run.sh can give each a process of its own. A failed assertion prints and exits there,
- * rather than to jump out of a fiber, which no stack would survive. */
+ * With libcheck each case runs in a child process, and a failed assertion ends that child. Without it
+ * (--without-check, or where there is no fork) the same names lead to t_run.c's own runner: `program --count` says
+ * how many cases there are, `program N` runs the N-th, so that run.sh can give each a process of its own. A failed
+ * assertion prints and exits there, rather than to jump out of a fiber, which no stack would survive. */
 
 #ifndef T_H
 #define T_H
@@ -25,7 +25,8 @@ extern "C" {
 
 typedef const TTest *t_case;
 
-/* Leaves a case that this system cannot run, with a reason. libcheck knows only passed and failed: there it has passed. */
+/* Leaves a case that this system cannot run, with a reason. libcheck knows only passed and failed: there it has
+ * passed. */
 #define T_SKIP(reason) return
 
 #else
@@ -98,8 +99,9 @@ coir_fiber *t_create(coir_fn *fn, void *arg);
 
 /* ---- the system: t_posix.c, t_win32.c ---- */
 
-/* Runs fn(arg) in a child process and tells how that ended: its exit status, 0 if fn returned, or one of these. Where there
- * is no fork the child runs the same case from its start, with earlier calls of this function answered as they were. */
+/* Runs fn(arg) in a child process and tells how that ended: its exit status, 0 if fn returned, or one of these.
+ * Where there is no fork the child runs the same case from its start, with earlier calls of this function answered
+ * as they were. */
 enum {
     T_FAULT = -1, /* touched memory that is not there */
     T_ABORT = -2, /* called abort, as std::terminate does */

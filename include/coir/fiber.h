@@ -29,44 +29,49 @@
  * destroyed or run meanwhile.
  *
  * Errors. Where several apply, the one that names the fiber's or the caller's situation comes before COIR_EINVAL for a
- * value: COIR_ENOTFIBER first, then COIR_EDEAD, COIR_ETHREAD, COIR_EBUSY.
+ * value: COIR_ENOTFIBER first, then COIR_ECANCELED, COIR_EDEAD, COIR_ETHREAD, COIR_EBUSY.
  *
  * What a switch keeps. The callee-saved registers of the platform's ABI (x86-64: System V ABI, AMD64 supplement, table
- * 3.4, "preserved across function calls"; on Windows those that Microsoft's "x64 calling convention" calls nonvolatile),
- * but the floating-point control words only with COIR_KEEP_FPENV. The signal mask is the thread's: assembly does not
- * touch it. On the ucontext backend the system keeps both the signal mask and the floating-point control words for each
- * fiber, whatever the options say; on Windows Fibers it keeps the floating-point control words (wine does not). C++'s record of caught and flying
- * exceptions is the thread's in this release: do not suspend inside a catch block, nor in a destructor that runs for an
- * exception.
+ * 3.4, "preserved across function calls"; on Windows those that Microsoft's "x64 calling convention" calls
+ * nonvolatile), but the floating-point control words only with COIR_KEEP_FPENV. The signal mask is the thread's:
+ * assembly does not touch it. On the ucontext backend the system keeps both the signal mask and the floating-point
+ * control words for each fiber, whatever the options say; on Windows Fibers it keeps the floating-point control words
+ * (wine does not). C++'s record of caught and flying exceptions is the thread's in this release: do not suspend inside
+ * a catch block, nor in a destructor that runs for an exception.
  *
- * longjmp inside one fiber is fine, out of one is not. fork, exit, pthread_exit and ExitThread may be called in a fiber. In the
- * child of a fork the fibers of the thread that forked go on; those of other threads are left behind, as if their
- * threads had ended (destroy only those that were not in use at that moment).
+ * longjmp inside one fiber is fine, out of one is not. fork, exit, pthread_exit and ExitThread may be called in a
+ * fiber. In the child of a fork the fibers of the thread that forked go on; those of other threads are left behind, as
+ * if their threads had ended (destroy only those that were not in use at that moment).
  *
  * pthread_exit and pthread_cancel leave the fiber and its resumers, which are DONE then. They can be destroyed once the
  * thread has ended; a destroy before that may be COIR_EBUSY. All that pthread_cleanup_push has noted runs. With glibc
- * the C++ destructors and cleanup attributes of all their frames run on the assembly backend, of the innermost fiber's on
- * ucontext; with musl none do. But for glibc with the assembly, coir_self() may still be the fiber while the thread is
- * ending: suspend nothing there.
+ * the C++ destructors and cleanup attributes of all their frames run on the assembly backend, of the innermost fiber's
+ * on ucontext; with musl none do. But for glibc with the assembly, coir_self() may still be the fiber while the thread
+ * is ending: suspend nothing there.
  *
  * ExitThread, and what calls it, ends the thread without unwinding: the fiber that called it and its resumers are DONE
- * then, and can be destroyed once the thread has ended. On Windows Fibers the system releases the stack of the fiber in
- * place of the thread's own, which is lost; what the fiber has deferred runs on another stack.
+ * then, and can be destroyed once the thread has ended. On Windows Fibers the system releases the stack of the fiber
+ * in place of the thread's own, which is lost; what the fiber has deferred runs on another stack.
  *
- * Windows. On the Windows Fibers backend each fiber is one of the system's, with its own fiber-local storage (FlsAlloc).
- * Its callbacks are called once the fiber has ended: by coir_destroy at the latest, or before that when another fiber of
- * the thread ends, on that one's stack; they had better not use coir. A thread becomes a fiber of the system with its first coir_create and is
- * made an ordinary one at its end, unless it was a fiber before. A program may have system fibers of its own and use
- * coir from any of them, one at a time; it must make them with FIBER_FLAG_FLOAT_SWITCH, not delete or convert back one that
- * waits in coir_resume, nor call SwitchToFiber on those of coir. On the assembly backend a fiber shares the thread's fiber-local storage and its
- * GetCurrentFiber; StackBase, StackLimit, the stack guarantee and what else the thread's environment block says of the
- * stack are the fiber's. Exceptions that find no handler in a fiber go to the unhandled exception filter, as a thread's
- * do. What is called while a thread ends (DllMain, TLS callbacks) had better not use fibers. Do not
- * TerminateThread a thread in a fiber. The DLL, once loaded, stays until the process ends.
+ * Windows. On the Windows Fibers backend each fiber is one of the system's, with its own fiber-local storage
+ * (FlsAlloc). Its callbacks are called after the fiber has ended: by coir_destroy, or before that when another fiber of
+ * the thread ends (on that one's stack) or the thread does; they had better not use coir. A thread becomes a fiber of
+ * the system with its first coir_create and is made an ordinary one at its end, unless it was a fiber before; until
+ * then it must not be converted back (ConvertFiberToThread). A program may have system fibers of its own, made with
+ * FIBER_FLAG_FLOAT_SWITCH, and use coir from any of them by turns; but from inside of a fiber of coir, SwitchToFiber
+ * must not be called, nor may a system fiber that waits in coir_resume be deleted. On the assembly backend a fiber
+ * shares the thread's fiber-local storage and its GetCurrentFiber; StackBase, StackLimit, the stack guarantee and what
+ * else the thread's environment block says of the stack are the fiber's. On both, exceptions that find no handler in a
+ * fiber go to the unhandled exception filter, as a thread's do. GetLastError is the thread's, as errno is.
  *
- * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind; RtlVirtualUnwind
- * and what is built on it on Windows) goes from inside a fiber through its resumers to main. On the ucontext and Windows
- * Fibers backends it ends at the fiber's first function. RtlCaptureStackBackTrace ends there on all. */
+ * What is called while a thread of Windows ends (DllMain, TLS callbacks) had better not use fibers: a coir_create there
+ * may leave memory behind. Fibers of a thread that was ended by TerminateThread can never be destroyed. The DLL, once
+ * loaded, stays until the process ends, and so does a DLL that contains the static library.
+ *
+ * Debuggers and unwinders. On the assembly backend a walk of the stack (gdb's bt, backtrace, libunwind;
+ * RtlVirtualUnwind and what is built on it on Windows) goes from inside a fiber through its resumers to main. On the
+ * ucontext and Windows Fibers backends it ends at the fiber's first function. RtlCaptureStackBackTrace ends there on
+ * all. */
 
 #ifndef COIR_FIBER_H
 #define COIR_FIBER_H
@@ -176,9 +181,9 @@ COIR_API int coir_cancel(coir_fiber *f, void **result);
  * wants to clean up on COIR_ECANCELED needs coir_cancel before. NULL does nothing and is COIR_OK.
  *
  * COIR_EBUSY: it runs, or waits for a fiber that it resumed, or the thread is ending and was left through it.
- * COIR_ETHREAD: it has not ended and belongs to another thread that has not ended. COIR_ENOMEM: it was left behind by a
- * thread that has ended, and this thread, or a stack, could not be prepared to end it. After an error `f` is as it was; after
- * COIR_OK it is gone. */
+ * COIR_ETHREAD: it has not ended and belongs to another thread that has not ended. COIR_ENOMEM: it was left behind
+ * by a thread that has ended, and this thread, or a stack, could not be prepared to end it. After an error `f` is as
+ * it was; after COIR_OK it is gone. */
 COIR_API int coir_destroy(coir_fiber *f);
 
 /* Ends the current fiber, from any depth of calls: its deferred functions run, then its resumer's coir_resume returns

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* backend_winfiber.c - the system's own fibers: CreateFiberEx and SwitchToFiber. What the system and other libraries know
- * of stacks and of fiber-local storage (FLS) holds in them; that is why they are the first choice on Windows.
+/* backend_winfiber.c - the system's own fibers: CreateFiberEx and SwitchToFiber. What the system and other libraries
+ * know of stacks and of fiber-local storage (FLS) holds in them; that is why they are the first choice on Windows.
  *
  * A system fiber is made with each coir_create and deleted when its stack is given back: the FLS callbacks of others are
  * called then, and a new fiber finds no values in it. A fiber of ours runs in one system fiber from start to end.
  *
- * What is needed to continue a suspended side lies in the frame of the switch that left it. A new system fiber is switched
- * to once, to have such a frame and to tell the bounds of its stack. */
+ * What is needed to continue a suspended side lies in the frame of the switch that left it. A new system fiber is
+ * switched to once, to have such a frame and to tell the bounds of its stack. */
 
 #include <config.h>
 
@@ -37,9 +37,9 @@ static void coir__fpenv_load(const struct coir__fpenv *fpenv)
 }
 #endif
 
-/* Does SwitchToFiber keep the floating-point control words for each fiber, as FIBER_FLAG_FLOAT_SWITCH asks? Windows does,
- * if the program has not made the thread a fiber without that flag; wine (seen with 8.0) leaves them as they are. Found out
- * when a system fiber is made. */
+/* Does SwitchToFiber keep the floating-point control words for each fiber, as FIBER_FLAG_FLOAT_SWITCH asks? Windows
+ * does, if the program has not made the thread a fiber without that flag; wine (seen with 8.0) leaves them as they
+ * are. Found out when a system fiber is made. */
 static _Atomic bool keeps_fpenv = true;
 
 /* Of a fiber that has not started. */
@@ -57,12 +57,13 @@ struct system_fiber {
     int rounding;            /* how it rounds until it starts */
 };
 
-/* What the system commits at first: the rest of the reserve becomes memory as it is touched. Without it the size would be
- * that of the program's header, which may be all. */
+/* What the system commits at first: the rest of the reserve becomes memory as it is touched. Without it the size
+ * would be that of the program's header, which may be all. */
 #define COMMIT_SIZE 8192
 
-/* Pages at the low end of a stack that only the handling of an overflow may use: the guaranteed bytes, two pages on 64-bit
- * Windows unless SetThreadStackGuarantee asks for more, the guard and the last page; and one for good measure. */
+/* Pages at the low end of a stack that only the handling of an overflow may use: the guaranteed bytes, two pages on
+ * 64-bit Windows unless SetThreadStackGuarantee asks for more, the guard and the last page; and one for good
+ * measure. */
 #define OVERFLOW_PAGES 5
 
 static bool available(void)
@@ -109,8 +110,8 @@ static void WINAPI run(void *argument)
     birth.suspended.function();
 }
 
-/* Lets a new system fiber run to where it waits for its start. It rounds in another way than we do; so where that is seen
- * afterwards, the switch does not keep it apart. */
+/* Lets a new system fiber run to where it waits for its start. It rounds in another way than we do; so where that is
+ * seen afterwards, the switch does not keep it apart. */
 static void start(struct system_fiber *made)
 {
     struct coir__fpenv ours;

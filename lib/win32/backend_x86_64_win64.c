@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* backend_x86_64_win64.c - the C half of the x86-64 assembly for Windows: it builds the stacks that switch_x86_64_win64.S
- * runs on, and stands at their end for exceptions that nobody handles. */
+/* backend_x86_64_win64.c - the C half of the x86-64 assembly for Windows: it builds the stacks that
+ * switch_x86_64_win64.S runs on, and stands at their end for exceptions that nobody handles. */
 
 #include <config.h>
 
@@ -129,9 +129,9 @@ static void restore_guard(const struct coir__stack *stack)
     VirtualAlloc(stack->low - page, page, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD);
 }
 
-/* How far down a stack is memory. Of the library's own, which grow, the last fiber on it left that in its record; there
- * is none, but zeros, when the stack has been opened only now. The caller's or the allocator's memory is all there; as the
- * system's limits are pages, so is this. */
+/* How far down a stack is memory. Of the library's own, which grow, the last fiber on it left that in its record;
+ * there is none, but zeros, when the stack has been opened only now. The caller's or the allocator's memory is all
+ * there; as the system's limits are pages, so is this. */
 static uint64_t find_limit(const struct coir__stack *stack)
 {
     uint64_t limit = record_of(stack)->stack_limit;
@@ -191,10 +191,10 @@ static void interrupt(struct coir__context *context, void (*function)(void))
     put(frame, FRAME_RIP, WORD(coir__win64_interrupted));
 }
 
-/* Called by the system at the trampoline: when an exception has found no handler in the fiber. The first function of any
- * thread has a handler that asks the unhandled exception filters (SetUnhandledExceptionFilter, the C++ runtime's for
- * std::terminate, the system's error report), and ends the process if they say so; this does the same. The trampoline asks for
- * it in the search for a handler only, not when frames are unwound. */
+/* Called by the system at the trampoline: when an exception has found no handler in the fiber. The first function of
+ * any thread has a handler that asks the unhandled exception filters (SetUnhandledExceptionFilter, the C++ runtime's
+ * for std::terminate, the system's error report), and ends the process if they say so; this does the same. The
+ * trampoline asks for it in the search for a handler only, not when frames are unwound. */
 EXCEPTION_DISPOSITION coir__win64_handler(EXCEPTION_RECORD *exception, void *frame, CONTEXT *context,
                                           void *dispatcher_context)
 {

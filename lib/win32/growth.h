@@ -13,10 +13,11 @@
  *                |  reserved: 1 page, so that this is never the address of the whole slab, which the system would free
  *                |            with a thread that is killed here
  *
- * The system (the kernel's handling of guard pages) raises EXCEPTION_STACK_OVERFLOW instead of moving the guard when the
- * touched one lies no higher than the bytes guaranteed to handlers (SetThreadStackGuarantee) and two pages above the
- * allocation. Up to a guarantee of 16 KiB that is within the 8 pages, so that all bytes from `low` on can be used. A fiber starts with that guarantee unless its creator has a larger one: with less,
- * what handles an unhandled overflow overflows itself. */
+ * The system (the kernel's handling of guard pages) raises EXCEPTION_STACK_OVERFLOW instead of moving the guard when
+ * the touched one lies no higher than the bytes guaranteed to handlers (SetThreadStackGuarantee) and two pages above
+ * the allocation. Up to a guarantee of 16 KiB that is within the 8 pages, so that all bytes from `low` on can be
+ * used. A fiber starts with that guarantee unless its creator has a larger one: with less, what handles an unhandled
+ * overflow overflows itself. */
 
 #ifndef COIR__GROWTH_H
 #define COIR__GROWTH_H

@@ -12,8 +12,8 @@
 #include "growth.h"
 #include "pages.h"
 
-/* What the system and a C++ runtime put on a stack to raise and handle an exception, besides the processor's state. Under
- * wine 8 a fiber that throws and catches with mingw's runtime has used less than 8 KiB in all. */
+/* What the system and a C++ runtime put on a stack to raise and handle an exception, besides the processor's state.
+ * Under wine 8 a fiber that throws and catches with mingw's runtime has used less than 8 KiB in all. */
 #define DISPATCH_SIZE 8192
 
 /* The registers that came after SSE: a flag of x86's CONTEXT_..., which older headers lack. */

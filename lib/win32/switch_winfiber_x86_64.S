@@ -2,7 +2,8 @@
 /* switch_winfiber_x86_64.S - the functions of switch_winfiber.c once more, for one instruction's sake: they leave by a
  * jump. The processor predicts a `ret` from the stack of its own calls, which knows nothing of other stacks, so each
  * `ret` after a change of stack is mispredicted; the one in SwitchToFiber itself is enough. But where the process has a
- * shadow stack, which SwitchToFiber changes with the other, there is a `ret`: it alone takes the entry of its call from there.
+ * shadow stack, which SwitchToFiber changes with the other, there is a `ret`: it alone takes the entry of its call from
+ * there.
  *
  * The frame, from rsp on: 32 bytes for who is called; a struct coir__suspended; the return address. */
 

@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* switch_x86_64_win64.S - changing stacks on x86-64 under the Windows calling convention.
  *
- * x86_64_win64.h draws the stacks. What has to be preserved across a call (Microsoft, "x64 calling convention", caller/callee
- * saved registers): rbx, rbp, rdi, rsi, r12 to r15, xmm6 to xmm15, and the stack pointer. The floating-point control
- * words are preserved too, but by no instruction here: all sides share them, and fibers that want their own are served
- * before the switch.
+ * x86_64_win64.h draws the stacks. What has to be preserved across a call (Microsoft, "x64 calling convention",
+ * caller/callee saved registers): rbx, rbp, rdi, rsi, r12 to r15, xmm6 to xmm15, and the stack pointer. The
+ * floating-point control words are preserved too, but by no instruction here: all sides share them, and fibers that
+ * want their own are served before the switch.
  *
  * The system wants to know the stack it runs on, from the thread's environment block, which gs points to: it checks
  * that exception handlers lie between StackLimit and StackBase, moves the guard page and StackLimit down when the guard
  * between DeallocationStack and StackBase is touched, and compilers let large frames touch each page from StackLimit on
- * (__chkstk). So these change with the stack, and what may have changed meanwhile is saved when it is left. FiberData, FlsData and the activation context stay the thread's.
+ * (__chkstk). So these change with the stack, and what may have changed meanwhile is saved when it is left. FiberData,
+ * FlsData and the activation context stay the thread's.
  *
  * Each switch stores the registers below its return address, takes the stack pointer of `to`, loads what another switch
- * stored there, and jumps to where that one was called from. It jumps instead of returning because the processor predicts
- * a `ret` from the stack of its own calls, which knows nothing of other stacks: each `ret` after a change of stack is
- * mispredicted.
+ * stored there, and jumps to where that one was called from. It jumps instead of returning because the processor
+ * predicts a `ret` from the stack of its own calls, which knows nothing of other stacks: each `ret` after a change of
+ * stack is mispredicted.
  *
  * The .seh_ lines describe the frame to unwinders (Microsoft, "x64 exception handling", unwind codes). All frames have
- * the same shape, so they are right on both sides of the change of rsp, but for the last jump; and a walk that starts from
- * the few instructions in which a fiber's link leads to the end already ends there.
+ * the same shape, so they are right on both sides of the change of rsp, but for the last jump; and a walk that starts
+ * from the few instructions in which a fiber's link leads to the end already ends there.
  *
  * The three switches are copies that differ in what they do to links. Copies, since one routine for all directions
  * makes the processor's predictions of its loads collide. */
