@@ -66,23 +66,15 @@ static uint64_t *teb_field(size_t offset)
     return (uint64_t *)(void *)((char *)NtCurrentTeb() + offset);
 }
 
-/* Notes what the TEB says of the current stack. */
-static void read_teb(struct record *out)
-{
-    out->stack_base = *teb_field(TEB_STACK_BASE);
-    out->stack_limit = *teb_field(TEB_STACK_LIMIT);
-    out->deallocation_stack = *teb_field(TEB_DEALLOCATION_STACK);
-    out->exception_list = *teb_field(TEB_EXCEPTION_LIST);
-    out->guaranteed_bytes = *(const ULONG *)teb_field(TEB_GUARANTEED_BYTES);
-}
-
+/* The thread's own record is filled in by the switches that leave it; but the bounds, only when they have changed. */
 static int enter_thread(struct coir__context *root)
 {
     struct record *record = coir__allocate(sizeof *record);
 
     if (record == NULL)
         return COIR_ENOMEM;
-    read_teb(record);
+    record->stack_base = *teb_field(TEB_STACK_BASE);
+    record->deallocation_stack = *teb_field(TEB_DEALLOCATION_STACK);
     root->record = record;
     return COIR_OK;
 }
@@ -153,6 +145,14 @@ static uint64_t allocation_of(const struct coir__stack *stack)
     return WORD(stack->low) - COIR__OVERFLOW_PAGES * coir__page_size();
 }
 
+/* What a new fiber is guaranteed for the handling of an overflow: as much as its creator, or enough for handlers in C. */
+static uint64_t first_guarantee(void)
+{
+    ULONG creators = *(const ULONG *)teb_field(TEB_GUARANTEED_BYTES);
+
+    return creators > COIR__GUARANTEED_BYTES ? creators : COIR__GUARANTEED_BYTES;
+}
+
 static void put(char *frame, size_t offset, uint64_t word)
 {
     memcpy(frame + offset, &word, sizeof word);
@@ -162,16 +162,13 @@ static void prepare(struct coir__context *context, const struct coir__stack *sta
 {
     struct record *record = record_of(stack);
     char *frame = (char *)record - TRAMPOLINE_BELOW_RECORD - FRAME_SIZE;
-    uint64_t limit = find_limit(stack);
 
-    read_teb(record);
+    record->stack_limit = find_limit(stack);
     record->link = WORD(coir__win64_end_frame);
     record->stack_base = WORD(coir__stack_top(stack));
-    record->stack_limit = limit;
     record->deallocation_stack = allocation_of(stack);
     record->exception_list = NO_EXCEPTION_LIST;
-    if (record->guaranteed_bytes < COIR__GUARANTEED_BYTES) /* the creator's, or enough for handlers in C */
-        record->guaranteed_bytes = COIR__GUARANTEED_BYTES;
+    record->guaranteed_bytes = first_guarantee();
     memset(frame, 0, FRAME_SIZE);
     put(frame, FRAME_RBX, WORD(entry));
     put(frame, FRAME_RBP, WORD(record));
