@@ -52,10 +52,10 @@ unwind_data() {
 # But for those that the switches of Windows Fibers have for shadow stacks, which are asked for before.
 no_returns() {
     for object in $windows_objects; do
-        $objdump -d --no-show-raw-insn "$object" | awk '
+        $objdump -dr --no-show-raw-insn "$object" | awk '
             $2 ~ /^ret/ && !asked { print; bad = 1 }
             $2 ~ /^ret/           { asked = 0 }
-            $2 ~ /^rdssp/         { asked = 1 }
+            /winfiber_returns/    { asked = 1 }
             END { exit bad }' || return 1
     done
 }

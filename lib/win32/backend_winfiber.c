@@ -35,7 +35,15 @@ static void coir__fpenv_load(const struct coir__fpenv *fpenv)
 {
     _controlfp(fpenv->word[0], _MCW_RC | _MCW_EM);
 }
+
+/* Nor is there a switch here that would have to know. */
+static bool coir__has_shadow_stack(void)
+{
+    return false;
+}
 #endif
+
+bool coir__winfiber_returns;
 
 /* Does SwitchToFiber keep the floating-point control words for each fiber, as FIBER_FLAG_FLOAT_SWITCH asks? Windows
  * does, if the program has not made the thread a fiber without that flag; wine (seen with 8.0) leaves them as they
@@ -68,6 +76,7 @@ struct system_fiber {
 
 static bool available(void)
 {
+    coir__winfiber_returns = coir__has_shadow_stack();
     return true;
 }
 

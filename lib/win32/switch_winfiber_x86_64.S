@@ -32,11 +32,9 @@
         movq    HERE + SUSPENDED_FUNCTION(%rsp), %rax
         testq   %rax, %rax
         jne     1f
-        xorl    %ecx, %ecx
-        .byte   0xf3, 0x48, 0x0f, 0x1e, 0xc9    /* rdsspq %rcx: leaves it alone where there is no shadow stack */
         movl    HERE + SUSPENDED_RESULT(%rsp), %eax
         addq    $HERE + SUSPENDED_SIZE, %rsp
-        testq   %rcx, %rcx
+        cmpb    $0, coir__winfiber_returns(%rip)
         jne     2f
         popq    %rcx
         jmp     *%rcx

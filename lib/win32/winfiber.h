@@ -23,6 +23,9 @@ struct coir__suspended {
     int result;             /* what the switch that left is to return */
 };
 
+/* Set before the first switch: the process has a shadow stack, so that a switch must leave by `ret`. */
+extern bool coir__winfiber_returns;
+
 /* In C (switch_winfiber.c), or in assembly for a processor. */
 coir__switch_fn coir__winfiber_switch_in, coir__winfiber_switch_out, coir__winfiber_switch_over;
 

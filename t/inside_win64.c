@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Walking the stack of a suspended fiber on 64-bit Windows, from what the assembly saved. Linked with the library's
- * objects, since it reads a fiber's context. The system's own fibers keep theirs to themselves. */
+/* What on 64-bit Windows can only be seen from inside, so that this is linked with the library's objects: walking
+ * the stack of a suspended fiber from what the assembly saved (the system's own fibers keep theirs to themselves);
+ * and how the switches of Windows Fibers leave where there is a shadow stack. */
 
 #include <config.h>
 
@@ -10,6 +11,7 @@
 #include <windows.h>
 
 #include "fiber.h"
+#include "winfiber.h"
 #include "x86_64_win64.h"
 
 #define MOST 60
@@ -152,5 +154,45 @@ START_TEST(a_fiber_left_by_switch_has_no_resumer_in_its_walk)
 }
 END_TEST
 
-T_MAIN(a_suspended_fibers_walk_shows_its_frames_and_ends, a_new_fibers_walk_ends,
+#ifdef T_WITH_WINFIBER
+
+static void *yield_numbers(void *arg)
+{
+    for (int i = 1; i <= 5; i++)
+        ck_assert_int_eq(coir_yield(T_VALUE(i), NULL), COIR_OK);
+    return arg;
+}
+
+static void *switch_to_successor(void *arg)
+{
+    coir_switch(successor, NULL, NULL);
+    return arg;
+}
+
+START_TEST(switches_that_leave_by_a_return_do_the_same)
+{
+    void *value;
+    if (!t_backend_is("winfiber"))
+        return;
+    coir__winfiber_returns = true; /* as with a shadow stack */
+    coir_fiber *f = t_create(switch_to_successor, T_VALUE(6));
+    successor = t_create(yield_numbers, NULL);
+    ck_assert_int_eq(coir_resume(f, NULL, &value), COIR_SWITCHED);
+    for (int i = 2; i <= 5; i++) {
+        ck_assert_int_eq(coir_resume(successor, NULL, &value), COIR_YIELDED);
+        ck_assert_int_eq(T_NUMBER(value), i);
+    }
+    ck_assert_int_eq(coir_resume(f, NULL, &value), COIR_DONE);
+    ck_assert_int_eq(T_NUMBER(value), 6);
+    ck_assert_int_eq(coir_destroy(successor), COIR_OK); /* interrupted */
+    coir_destroy(f);
+}
+END_TEST
+
+#define WINFIBER_CASES switches_that_leave_by_a_return_do_the_same,
+#else
+#define WINFIBER_CASES
+#endif
+
+T_MAIN(WINFIBER_CASES a_suspended_fibers_walk_shows_its_frames_and_ends, a_new_fibers_walk_ends,
        a_fiber_left_by_switch_has_no_resumer_in_its_walk)
