@@ -20,6 +20,24 @@ int fails(enum call call)
     return faults.countdown >= 0 && faults.countdown-- == 0;
 }
 
+void *__real_malloc(size_t size);
+void __real_free(void *memory);
+void *__wrap_malloc(size_t size);
+void __wrap_free(void *memory);
+
+void *__wrap_malloc(size_t size)
+{
+    void *memory = fails(MALLOC) ? NULL : __real_malloc(size);
+    faults.memory += memory != NULL;
+    return memory;
+}
+
+void __wrap_free(void *memory)
+{
+    faults.memory -= memory != NULL;
+    __real_free(memory);
+}
+
 /* ---- scenarios: each does something whole, in a process of its own ---- */
 
 static int deferred_runs;

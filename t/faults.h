@@ -9,17 +9,17 @@
 
 enum call {
     MALLOC,
-    MAP,     /* mmap, or VirtualAlloc that reserves */
-    RESIDENT, /* mincore, or QueryWorkingSetEx */
+    MAP,        /* mmap, or VirtualAlloc that reserves */
+    RESIDENT,   /* mincore, or QueryWorkingSetEx */
     KEY_CREATE, /* pthread_key_create, or TlsAlloc */
-    KEY_SET, /* pthread_setspecific, or TlsSetValue */
+    KEY_SET,    /* pthread_setspecific, or TlsSetValue */
     /* POSIX */
     MADVISE,
     MPROTECT,
     ATFORK,
     /* Windows */
-    COMMIT, /* VirtualAlloc that commits */
-    CONVERT, /* ConvertThreadToFiberEx */
+    COMMIT,       /* VirtualAlloc that commits */
+    CONVERT,      /* ConvertThreadToFiberEx */
     CREATE_FIBER, /* CreateFiberEx */
     CALLS
 };

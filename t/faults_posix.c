@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-void *__real_malloc(size_t size);
-void __real_free(void *memory);
 void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
 int __real_munmap(void *address, size_t size);
 int __real_madvise(void *address, size_t size, int advice);
@@ -20,8 +18,6 @@ int __real_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
 int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __real_pthread_setspecific(pthread_key_t key, const void *value);
 
-void *__wrap_malloc(size_t size);
-void __wrap_free(void *memory);
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
 int __wrap_munmap(void *address, size_t size);
 int __wrap_madvise(void *address, size_t size, int advice);
@@ -30,19 +26,6 @@ int __wrap_mincore(void *address, size_t size, unsigned char *resident);
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
-
-void *__wrap_malloc(size_t size)
-{
-    void *memory = fails(MALLOC) ? NULL : __real_malloc(size);
-    faults.memory += memory != NULL;
-    return memory;
-}
-
-void __wrap_free(void *memory)
-{
-    faults.memory -= memory != NULL;
-    __real_free(memory);
-}
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
 {

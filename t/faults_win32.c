@@ -10,24 +10,6 @@
 #include <windows.h>
 #include <psapi.h>
 
-void *__real_malloc(size_t size);
-void __real_free(void *memory);
-void *__wrap_malloc(size_t size);
-void __wrap_free(void *memory);
-
-void *__wrap_malloc(size_t size)
-{
-    void *memory = fails(MALLOC) ? NULL : __real_malloc(size);
-    faults.memory += memory != NULL;
-    return memory;
-}
-
-void __wrap_free(void *memory)
-{
-    faults.memory -= memory != NULL;
-    __real_free(memory);
-}
-
 /* The pointer that the library's calls of a function go through, and the true one. */
 #define REPLACE(type, name, parameters)           \
     typedef type WINAPI name##_fn parameters;     \
