@@ -273,7 +273,7 @@ static LONG CALLBACK leave_on_overflow(EXCEPTION_POINTERS *exception)
     context->Rip = (DWORD64)(uintptr_t)leave_fiber;
     context->Rsp = ((context->Rsp - 256) & ~(DWORD64)15) - 8; /* as after a call */
 #else
-    (void)context;
+    (void)context, (void)leave_fiber;
 #endif
     return EXCEPTION_CONTINUE_EXECUTION;
 }
