@@ -38,3 +38,10 @@ AC_DEFUN([COIR_PKG_LINKS], [
     AC_LINK_IFELSE([AC_LANG_PROGRAM([$4], [$5])], [$3=yes])
     CFLAGS=$coir_saved_CFLAGS LIBS=$coir_saved_LIBS], [:])
   AS_IF([test $$3 = no], [$1_CFLAGS= $1_LIBS=])])
+
+dnl COIR_IS_GLIBC(VARIABLE): whether the current language's compiler works with the GNU C library.
+AC_DEFUN([COIR_IS_GLIBC], [
+  AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <stdio.h>
+#ifndef __GLIBC__
+#error
+#endif]])], [$1=yes], [$1=no])])

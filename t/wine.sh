@@ -14,8 +14,8 @@ WINEDEBUG=-all
 WINEDLLOVERRIDES='mscoree,mshtml=' # or it asks whether to download them
 export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES
 
-# The server of this prefix, before anything starts one that does not stay. It stays for a minute after its last program; otherwise it would go after some seconds, and kill
-# programs that start while it does, which then end with status 1.
+# The server of this prefix, before anything starts one that does not stay. This one stays for a minute after its last
+# program; otherwise it would go after some seconds, and kill programs that start while it does (exit status 1).
 mkdir -p "$WINEPREFIX"
 for server in wineserver /usr/lib/wine/wineserver64 /usr/lib/wine/wineserver; do
     if command -v $server > /dev/null 2>&1; then $server -p60 > /dev/null 2>&1; break; fi
