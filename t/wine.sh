@@ -42,4 +42,16 @@ if [ -n "$CXX" ]; then
     WINEPATH="$WINEPATH;$(windows "$(dirname "$($CXX -print-file-name=libstdc++-6.dll)")")"
 fi
 export WINEPATH
-exec timeout "${T_TIMEOUT:-300}" $wine "$program" "$@" < /dev/null
+
+# Once in some thousand times wine does not get as far as to start a program, and ends with status 1 without a word. Ours
+# always say something, so it was not them, and it is tried again.
+output=$(mktemp) errors=$(mktemp)
+trap 'rm -f "$output" "$errors"' EXIT
+for attempt in 1 2 3; do
+    timeout "${T_TIMEOUT:-300}" $wine "$program" "$@" > "$output" 2> "$errors" < /dev/null
+    status=$?
+    if [ $status != 1 ] || [ -s "$output" ] || [ -s "$errors" ]; then break; fi
+done
+cat "$output"
+cat "$errors" >&2
+exit $status
