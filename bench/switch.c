@@ -165,11 +165,6 @@ static double measure_system_fiber(void)
     return (bench_now() - start) / FAST_TRIPS / 2;
 }
 
-static double measure_coir_winfiber(void)
-{
-    return coir_trips(FAST_TRIPS);
-}
-
 #endif
 
 int main(int argc, char **argv)
@@ -177,7 +172,7 @@ int main(int argc, char **argv)
     static const struct bench_contender contenders[] = {
 #ifdef _WIN32
         {"bare SwitchToFiber", NULL, measure_system_fiber},
-        {"coir winfiber", "winfiber", measure_coir_winfiber},
+        {"coir winfiber", "winfiber", measure_coir},
 #else
         {"libco-style, no checks", NULL, measure_libco_style},
 #endif

@@ -129,19 +129,9 @@ START_TEST(the_stack_is_aligned_at_entry)
 }
 END_TEST
 
-__attribute__((noinline)) static size_t recurse(size_t bytes)
-{
-    char frame[1024];
-    memset(frame, 1, sizeof frame);
-    __asm__ volatile("" : : "r"(frame) : "memory"); /* the compiler must believe that it is needed */
-    size_t below = bytes < sizeof frame ? 0 : recurse(bytes - sizeof frame);
-    __asm__ volatile("" : : "r"(frame) : "memory");
-    return below + (unsigned char)frame[1023];
-}
-
 static void *use_500_kib(void *arg)
 {
-    ck_assert_uint_eq(recurse(500 * KIB), 501);
+    ck_assert_uint_eq(t_recurse(500 * KIB), 501);
     return arg;
 }
 
@@ -173,7 +163,7 @@ END_TEST
 
 static void *recurse_without_end(void *arg)
 {
-    recurse(SIZE_MAX);
+    t_recurse(SIZE_MAX);
     return arg;
 }
 
@@ -223,7 +213,7 @@ static void interrupt(void)
 
 static void *interrupt_on_small_stack(void *arg)
 {
-    recurse(1000);
+    t_recurse(1000);
     interrupt();
     coir_yield(NULL, NULL);
     interrupt();
@@ -253,14 +243,9 @@ static void overflow(void *flags)
     coir_resume(f, NULL, NULL);
 }
 
-/* wine commits the stacks of its fibers whole, so there is nothing to hit. */
-#define SKIP_WHERE_STACKS_ARE_WHOLE                                                                   \
-    if (t_is_wine() && t_backend_is("winfiber"))                                                      \
-    T_SKIP("wine commits the stacks of native fibers whole, and an overflow of one ends the process")
-
 START_TEST(an_overflow_hits_the_guard)
 {
-    SKIP_WHERE_STACKS_ARE_WHOLE;
+    T_SKIP_WHERE_STACKS_ARE_WHOLE;
     ck_assert_int_eq(t_run_in_child(overflow, NULL), T_FAULT);
 }
 END_TEST
@@ -281,7 +266,7 @@ static void touch_guard(void *stack_number)
 
 START_TEST(every_stack_has_a_guard_below)
 {
-    SKIP_WHERE_STACKS_ARE_WHOLE;
+    T_SKIP_WHERE_STACKS_ARE_WHOLE;
     for (int i = 0; i < 40; i += 3)
         ck_assert_int_eq(t_run_in_child(touch_guard, T_VALUE(i)), T_FAULT);
 }
@@ -291,7 +276,7 @@ START_TEST(guards_hold_after_the_pool_has_given_memory_back)
 {
     enum { COUNT = 600 };
     static coir_fiber *fibers[COUNT];
-    SKIP_WHERE_STACKS_ARE_WHOLE;
+    T_SKIP_WHERE_STACKS_ARE_WHOLE;
     for (int round = 0; round < 2; round++) {
         for (int i = 0; i < COUNT; i++)
             fibers[i] = t_create(ask_own_bounds, NULL);
@@ -418,7 +403,7 @@ END_TEST
 
 static void *use_some(void *bytes)
 {
-    recurse((size_t)(uintptr_t)bytes);
+    t_recurse((size_t)(uintptr_t)bytes);
     coir_yield(NULL, NULL);
     return NULL;
 }

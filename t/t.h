@@ -93,6 +93,9 @@ bool t_instrumented(void);
 /* A fiber with default options, asserted to exist. */
 coir_fiber *t_create(coir_fn *fn, void *arg);
 
+/* Uses so many bytes of the stack, and a little more, in frames of about 1 KiB: the number of frames. */
+size_t t_recurse(size_t bytes);
+
 /* Integers as values. */
 #define T_VALUE(n) ((void *)(intptr_t)(n))
 #define T_NUMBER(p) ((int)(intptr_t)(p))
@@ -117,10 +120,18 @@ int t_run_again(const char *name, const char *value);
 void t_exit(int status);
 
 /* Threads. A thread ends by returning, or by t_thread_exit from any depth; its value must fit 31 bits. */
-typedef struct t_thread t_thread;
+typedef struct {
+    bool used;
+    uintptr_t system; /* what the system knows it by */
+    void *(*fn)(void *arg);
+    void *arg;
+} t_thread;
 t_thread *t_thread_start(void *(*fn)(void *arg), void *arg);
 void *t_thread_join(t_thread *thread);
 void t_thread_exit(void *value);
+
+/* For t_thread_start: one that is not used. t_thread_join marks it so. */
+t_thread *t_thread_take(void);
 
 /* Starts and joins one. */
 void *t_on_thread(void *(*fn)(void *arg), void *arg);
@@ -153,6 +164,11 @@ bool t_guards_are_free(void);
 
 /* True where the system is wine, which has limits of its own. */
 bool t_is_wine(void);
+
+/* Leaves a case that needs stacks which become memory as they are used. */
+#define T_SKIP_WHERE_STACKS_ARE_WHOLE                                                                 \
+    if (t_is_wine() && t_backend_is("winfiber"))                                                      \
+    T_SKIP("wine commits the stacks of native fibers whole, and an overflow of one ends the process")
 
 /* What t_run does before anything else. */
 void t_start(const char *program, int only);

@@ -28,6 +28,29 @@ coir_fiber *t_create(coir_fn *fn, void *arg)
     return f;
 }
 
+__attribute__((noinline)) size_t t_recurse(size_t bytes)
+{
+    char frame[1024];
+    memset(frame, 1, sizeof frame);
+    __asm__ volatile("" : : "r"(frame) : "memory"); /* the compiler must believe that it is needed */
+    size_t below = bytes < sizeof frame ? 0 : t_recurse(bytes - sizeof frame);
+    __asm__ volatile("" : : "r"(frame) : "memory");
+    return below + (unsigned char)frame[1023];
+}
+
+/* Not from malloc, which t/faults.c makes fail. */
+t_thread *t_thread_take(void)
+{
+    static t_thread threads[8];
+    int i = 0;
+
+    while (i < 8 && threads[i].used)
+        i++;
+    ck_assert_int_lt(i, 8);
+    threads[i].used = true;
+    return &threads[i];
+}
+
 void *t_on_thread(void *(*fn)(void *arg), void *arg)
 {
     return t_thread_join(t_thread_start(fn, arg));

@@ -150,13 +150,6 @@ void t_exit(int status)
 
 /* ---- threads ---- */
 
-struct t_thread {
-    bool used;
-    HANDLE handle;
-    void *(*fn)(void *arg);
-    void *arg;
-};
-
 static DWORD WINAPI run_thread(void *thread)
 {
     t_thread *self = thread;
@@ -164,37 +157,25 @@ static DWORD WINAPI run_thread(void *thread)
     return (DWORD)(uintptr_t)self->fn(self->arg);
 }
 
-/* Not from malloc, which t/faults.c makes fail. */
-static t_thread *take_thread(void)
-{
-    static t_thread threads[8];
-    int i = 0;
-
-    while (i < 8 && threads[i].used)
-        i++;
-    ck_assert_int_lt(i, 8);
-    threads[i].used = true;
-    return &threads[i];
-}
-
 t_thread *t_thread_start(void *(*fn)(void *arg), void *arg)
 {
-    t_thread *thread = take_thread();
+    t_thread *thread = t_thread_take();
 
     thread->fn = fn;
     thread->arg = arg;
-    thread->handle = CreateThread(NULL, 0, run_thread, thread, 0, NULL);
-    ck_assert_ptr_nonnull(thread->handle);
+    thread->system = (uintptr_t)CreateThread(NULL, 0, run_thread, thread, 0, NULL);
+    ck_assert(thread->system != 0);
     return thread;
 }
 
 void *t_thread_join(t_thread *thread)
 {
+    HANDLE handle = (HANDLE)thread->system;
     DWORD value;
 
-    WaitForSingleObject(thread->handle, INFINITE);
-    GetExitCodeThread(thread->handle, &value);
-    CloseHandle(thread->handle);
+    WaitForSingleObject(handle, INFINITE);
+    GetExitCodeThread(handle, &value);
+    CloseHandle(handle);
     thread->used = false;
     return T_VALUE(value);
 }

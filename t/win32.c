@@ -11,11 +11,6 @@
 
 #define KIB 1024u
 
-/* wine's own limits, as they are told when a case is left out. */
-#define SKIP_WHERE_STACKS_ARE_WHOLE                                                                   \
-    if (t_is_wine() && t_backend_is("winfiber"))                                                      \
-    T_SKIP("wine commits the stacks of native fibers whole, and an overflow of one ends the process")
-
 /* ---- the stack that the system knows of ---- */
 
 struct limits {
@@ -149,16 +144,6 @@ END_TEST
 
 static char *writable;
 
-__attribute__((noinline)) static size_t recurse(size_t bytes)
-{
-    char frame[1024];
-    memset(frame, 1, sizeof frame);
-    __asm__ volatile("" : : "r"(frame) : "memory");
-    size_t below = bytes < sizeof frame ? 0 : recurse(bytes - sizeof frame);
-    __asm__ volatile("" : : "r"(frame) : "memory");
-    return below + (unsigned char)frame[1023];
-}
-
 /* How much of a fiber's stack is memory by now. */
 static size_t committed(coir_fiber *f)
 {
@@ -178,16 +163,16 @@ static size_t committed(coir_fiber *f)
 static void *use_more_and_more(void *arg)
 {
     coir_yield(NULL, NULL);
-    recurse(50 * KIB);
+    t_recurse(50 * KIB);
     coir_yield(NULL, NULL);
-    recurse(200 * KIB);
+    t_recurse(200 * KIB);
     coir_yield(NULL, NULL);
     return arg;
 }
 
 START_TEST(a_stack_becomes_memory_as_it_is_used)
 {
-    SKIP_WHERE_STACKS_ARE_WHOLE;
+    T_SKIP_WHERE_STACKS_ARE_WHOLE;
     coir_fiber *f = t_create(use_more_and_more, NULL);
     coir_resume(f, NULL, NULL);
     ck_assert_uint_le(committed(f), 8 * KIB);
@@ -241,7 +226,7 @@ static LONG CALLBACK exit_on_overflow(EXCEPTION_POINTERS *exception)
 
 static void *recurse_without_end(void *arg)
 {
-    recurse(SIZE_MAX);
+    t_recurse(SIZE_MAX);
     return arg;
 }
 
@@ -253,7 +238,7 @@ static void overflow_with_handler(void *arg)
 
 START_TEST(an_overflow_is_reported_to_handlers_as_one)
 {
-    SKIP_WHERE_STACKS_ARE_WHOLE;
+    T_SKIP_WHERE_STACKS_ARE_WHOLE;
     ck_assert_int_eq(t_run_in_child(overflow_with_handler, NULL), 77);
 }
 END_TEST
@@ -295,7 +280,7 @@ static void overflow_by_turns(void *arg)
 
 START_TEST(a_stack_that_has_overflowed_serves_again_and_is_guarded)
 {
-    SKIP_WHERE_STACKS_ARE_WHOLE;
+    T_SKIP_WHERE_STACKS_ARE_WHOLE;
     if (t_backend_is("winfiber")) /* another stack each time */
         return;
     ck_assert_int_eq(t_run_in_child(overflow_by_turns, NULL), 0);
@@ -374,7 +359,7 @@ static void NTAPI on_thread_event(PVOID module, DWORD reason, PVOID reserved)
         return;
     was_fiber_at_end = IsThreadAFiber();
     if (uses_stack_at_end)
-        stack_used_at_end = recurse(100 * KIB);
+        stack_used_at_end = t_recurse(100 * KIB);
 }
 
 __attribute__((section(".CRT$XLC"), used)) static const PIMAGE_TLS_CALLBACK tls_callback = on_thread_event;

@@ -110,6 +110,15 @@ static struct record *record_of(const struct coir__stack *stack)
     return (struct record *)((WORD(coir__stack_top(stack)) & ~(uint64_t)15) - RECORD_SIZE);
 }
 
+/* Has a fiber on it gone down into what belongs to the handling of an overflow? Its record is zeros when the stack has
+ * been opened only now. */
+static bool has_overflowed(const struct coir__stack *stack)
+{
+    const struct record *record = record_of(stack);
+
+    return coir__stack_is_own(stack) && record->stack_limit != 0 && record->stack_limit < WORD(stack->low);
+}
+
 /* Puts a guard below a stack again whose last one an overflow has used up. If that fails, what is below cannot be
  * touched all the same. */
 static void restore_guard(const struct coir__stack *stack)
@@ -119,30 +128,24 @@ static void restore_guard(const struct coir__stack *stack)
 
     VirtualFree(guard, COIR__GUARD_PAGES * page, MEM_DECOMMIT);
     VirtualAlloc(stack->low - page, page, MEM_COMMIT, PAGE_READWRITE | PAGE_GUARD);
+    record_of(stack)->stack_limit = WORD(stack->low);
 }
 
-/* How far down a stack is memory. Of the library's own, which grow, the last fiber on it left that in its record;
- * there is none, but zeros, when the stack has been opened only now. The caller's or the allocator's memory is all
- * there; as the system's limits are pages, so is this. */
-static uint64_t find_limit(const struct coir__stack *stack)
+/* Writes how far down a stack is memory, and where it begins for the system. Of the library's own, which grow, the last
+ * fiber on it left the limit in its record. The caller's or the allocator's memory is all there; as the system's limits
+ * are pages, so is this. */
+static void put_bounds(struct record *record, const struct coir__stack *stack)
 {
-    uint64_t limit = record_of(stack)->stack_limit;
+    uint64_t page = coir__page_size();
 
-    if (!coir__stack_is_own(stack))
-        return WORD(stack->low) & ~(uint64_t)(coir__page_size() - 1);
-    if (limit == 0)
-        return WORD(stack->low) + stack->size - COIR__COMMIT_SIZE;
-    if (limit >= WORD(stack->low))
-        return limit;
-    restore_guard(stack);
-    return WORD(stack->low);
-}
-
-static uint64_t allocation_of(const struct coir__stack *stack)
-{
-    if (!coir__stack_is_own(stack))
-        return WORD(stack->low) & ~(uint64_t)(coir__page_size() - 1);
-    return WORD(stack->low) - COIR__OVERFLOW_PAGES * coir__page_size();
+    record->stack_base = WORD(coir__stack_top(stack));
+    if (!coir__stack_is_own(stack)) {
+        record->stack_limit = record->deallocation_stack = WORD(stack->low) & ~(page - 1);
+        return;
+    }
+    record->deallocation_stack = WORD(stack->low) - COIR__OVERFLOW_PAGES * page;
+    if (record->stack_limit == 0)
+        record->stack_limit = WORD(stack->low) + stack->size - COIR__COMMIT_SIZE;
 }
 
 /* What a new fiber is guaranteed for the handling of an overflow: as much as its creator, or enough for handlers in C. */
@@ -163,10 +166,10 @@ static void prepare(struct coir__context *context, const struct coir__stack *sta
     struct record *record = record_of(stack);
     char *frame = (char *)record - TRAMPOLINE_BELOW_RECORD - FRAME_SIZE;
 
-    record->stack_limit = find_limit(stack);
+    if (has_overflowed(stack))
+        restore_guard(stack);
+    put_bounds(record, stack);
     record->link = WORD(coir__win64_end_frame);
-    record->stack_base = WORD(coir__stack_top(stack));
-    record->deallocation_stack = allocation_of(stack);
     record->exception_list = NO_EXCEPTION_LIST;
     record->guaranteed_bytes = first_guarantee();
     memset(frame, 0, FRAME_SIZE);

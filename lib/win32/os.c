@@ -12,9 +12,6 @@
 #include "os.h"
 #include "thread.h"
 
-/* How many slots lie in the TEB: TLS_MINIMUM_AVAILABLE of <winnt.h>. */
-#define SLOTS_IN_TEB 64
-
 _Atomic(uintptr_t) coir__thread_slot;
 
 static SRWLOCK lock = SRWLOCK_INIT;
@@ -44,11 +41,12 @@ static void stay_loaded(void)
                        (LPCWSTR)(void *)&lock, &module);
 }
 
+/* <winnt.h> has the number of slots in the TEB. */
 static uintptr_t place_of(DWORD slot)
 {
-    if (slot < SLOTS_IN_TEB)
+    if (slot < TLS_MINIMUM_AVAILABLE)
         return offsetof(TEB, TlsSlots) + slot * sizeof(void *);
-    return COIR__SLOT_IN_ARRAY + (slot - SLOTS_IN_TEB) * sizeof(void *);
+    return COIR__SLOT_IN_ARRAY + (slot - TLS_MINIMUM_AVAILABLE) * sizeof(void *);
 }
 
 static void start(void)
