@@ -6,10 +6,15 @@
 #ifndef COIR_H
 #define COIR_H
 
+#include <coir/chan.h>
 #include <coir/error.h>
+#include <coir/exec.h>
 #include <coir/fiber.h>
+#include <coir/gen.h>
 #include <coir/local.h>
 #include <coir/stack.h>
+#include <coir/sync.h>
+#include <coir/time.h>
 #include <coir/version.h>
 
 #endif

@@ -28,6 +28,7 @@ void coir__route_set(const struct coir__switches *switches)
     atomic_store_explicit(&coir__route.in, switches->in, memory_order_relaxed);
     atomic_store_explicit(&coir__route.out, switches->out, memory_order_relaxed);
     atomic_store_explicit(&coir__route.over, switches->over, memory_order_relaxed);
+    atomic_store_explicit(&coir__route.across, switches->across, memory_order_relaxed);
 }
 
 /* The backend of that name, or the first for NULL, among those that can be used now. */

@@ -30,6 +30,7 @@ struct coir__switches {
     coir__switch_fn *in;   /* from a resumer into a fiber */
     coir__switch_fn *out;  /* from a fiber to its resumer */
     coir__switch_fn *over; /* from a fiber to another, which takes its place under the same resumer */
+    coir__switch_fn *across; /* from a fiber to another, and neither's relation to its resumer changes: between tasks */
 };
 
 /* Floating-point control: as much of it as the ABI calls callee-saved, in whatever form the backend likes. */
@@ -66,6 +67,10 @@ struct coir__backend {
 
     struct coir__switches switches;
 
+    /* Lets a walk of a fiber's stack go on into `resumer`, which is suspended there whenever the fiber runs, although it
+     * did not switch into it. NULL where walks end at the fiber's first function. */
+    void (*link)(struct coir__context *context, const struct coir__context *resumer);
+
     /* Reads the running side's floating-point control, and loads another. Both NULL where the switch itself keeps it for
      * every context. */
     void (*fpenv_read)(struct coir__fpenv *out);
@@ -93,7 +98,7 @@ void coir__route_set(const struct coir__switches *switches);
 /* The route: the routines that every change of fiber goes through, the backend's own or those of careful.c, which do
  * more. Atomic since a thread may turn to the careful ones while others switch; a relaxed load is an ordinary one. */
 struct coir__route {
-    _Atomic(coir__switch_fn *) in, out, over;
+    _Atomic(coir__switch_fn *) in, out, over, across;
 };
 extern struct coir__route coir__route;
 
@@ -110,6 +115,11 @@ static inline int coir__route_out(struct coir__context *from, struct coir__conte
 static inline int coir__route_over(struct coir__context *from, struct coir__context *to, int result)
 {
     return atomic_load_explicit(&coir__route.over, memory_order_relaxed)(from, to, result);
+}
+
+static inline int coir__route_across(struct coir__context *from, struct coir__context *to, int result)
+{
+    return atomic_load_explicit(&coir__route.across, memory_order_relaxed)(from, to, result);
 }
 
 #endif

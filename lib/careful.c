@@ -80,9 +80,36 @@ static int careful_over(struct coir__context *from, struct coir__context *to, in
     return coir__backend()->switches.over(from, to, result);
 }
 
+/* Enters a fiber of a task with all it is nested in, from the task's root inwards. */
+static void enter_chain(coir_fiber *to)
+{
+    if (!(to->special & COIR__TASK))
+        enter_chain(to->resumer);
+    enter_fpenv(to);
+}
+
+static void leave_chain(coir_fiber *from)
+{
+    leave_fpenv(from);
+    while (!(from->special & COIR__TASK)) {
+        from = from->resumer;
+        leave_fpenv(from);
+    }
+}
+
+static int careful_across(struct coir__context *from, struct coir__context *to, int result)
+{
+    tell(from, to);
+    if (keeps_fpenv) {
+        leave_chain(fiber_of(from));
+        enter_chain(fiber_of(to));
+    }
+    return coir__backend()->switches.across(from, to, result);
+}
+
 static void update_route(void)
 {
-    static const struct coir__switches careful = {careful_in, careful_out, careful_over};
+    static const struct coir__switches careful = {careful_in, careful_out, careful_over, careful_across};
 
     coir__route_set(hook.function != NULL || keeps_fpenv ? &careful : &coir__backend()->switches);
 }

@@ -115,6 +115,37 @@ static void prepare(coir_fiber *f, void (*entry)(void))
     coir__backend()->prepare(&f->context, &f->stack, entry);
 }
 
+/* Makes a fiber with options that are valid. */
+static inline int make(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt, coir_fiber **out)
+{
+    int error = allocate_fiber(thread, fn, arg, opt, out);
+    coir_fiber *f;
+
+    if (coir__unlikely(error != COIR_OK))
+        return error;
+    f = *out;
+    if (coir__unlikely(f->flags & COIR_KEEP_FPENV))
+        coir__careful_fpenv(&f->fpenv);
+    f->serial = thread->next_serial++;
+    prepare(f, fiber_main);
+    coir__thread_adopt(thread, f);
+    return COIR_OK;
+}
+
+int coir__fiber_make(struct coir__thread *thread, const struct coir__keeper *keeper, coir_fn *fn, void *arg,
+                     const coir_options *opt, coir_fiber **out)
+{
+    int error = opt != NULL ? check_options(opt) : COIR_OK;
+
+    if (error == COIR_OK)
+        error = make(thread, fn, arg, opt != NULL ? opt : &no_options, out);
+    if (error != COIR_OK)
+        return error;
+    (*out)->special = COIR__KEPT;
+    (*out)->keeper = keeper;
+    return COIR_OK;
+}
+
 COIR__HOT int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt)
 {
     struct coir__thread *thread;
@@ -131,31 +162,35 @@ COIR__HOT int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_o
     error = coir__thread_enter(&thread);
     if (coir__unlikely(error != COIR_OK))
         return error;
-    error = allocate_fiber(thread, fn, arg, opt, &f);
+    error = make(thread, fn, arg, opt, &f);
     if (coir__unlikely(error != COIR_OK))
         return error;
-    if (coir__unlikely(f->flags & COIR_KEEP_FPENV))
-        coir__careful_fpenv(&f->fpenv);
-    f->serial = thread->next_serial++;
-    prepare(f, fiber_main);
-    coir__thread_adopt(thread, f);
     *out = f;
     return COIR_OK;
 }
 
-/* The last of a fiber: nothing of it may be touched once its resumer runs. The place for its stack is free. */
-static inline void finish(struct coir__thread *thread, coir_fiber *f, void *result)
+/* The place in the thread's record for its stack is free. */
+static inline void done(struct coir__thread *thread, coir_fiber *f)
 {
-    coir_fiber *resumer = f->resumer;
-    int code = f->special & COIR__SUBSTITUTE ? COIR_SWITCHED : COIR_DONE;
-
     thread->leaving = f->stack;
     f->stack.source = COIR__STACK_NONE;
     coir__thread_drop(f);
     f->life = COIR__DONE;
+}
+
+void coir__fiber_done(struct coir__thread *thread, coir_fiber *f)
+{
+    done(thread, f);
+}
+
+/* The last of a fiber: nothing of it may be touched once its resumer runs. */
+static inline void finish(struct coir__thread *thread, coir_fiber *f, void *result)
+{
+    int code = f->special & COIR__SUBSTITUTE ? COIR_SWITCHED : COIR_DONE;
+
+    done(thread, f);
     *f->out = result;
-    thread->current = resumer;
-    coir__route_out(&f->context, &resumer->context, code);
+    coir__leave_for_good(thread, f, code);
 }
 
 /* From here on the fiber cannot suspend, so the thread stays the same. */
@@ -167,7 +202,10 @@ COIR__NOINLINE static void end_unusual(struct coir__thread *thread, coir_fiber *
     if (f->locals != NULL)
         coir__locals_destroy(f);
     coir__thread_reclaim(thread);
-    finish(thread, f, result);
+    if (f->special & COIR__KEPT)
+        f->keeper->end(thread, f, result);
+    else
+        finish(thread, f, result);
 }
 
 /* Not inlined, since it reads the thread's record after the fiber's function may have switched. */
@@ -175,7 +213,8 @@ COIR__HOT void coir__fiber_end(coir_fiber *f, void *result)
 {
     struct coir__thread *thread = coir__thread_here();
 
-    if (coir__unlikely(f->deferred != NULL || f->locals != NULL || thread->leaving.source != COIR__STACK_NONE))
+    if (coir__unlikely(f->deferred != NULL || f->locals != NULL || f->special != 0 ||
+                       thread->leaving.source != COIR__STACK_NONE))
         end_unusual(thread, f, result);
     else
         finish(thread, f, result);
@@ -294,22 +333,29 @@ static int end(coir_fiber *f)
     return COIR_OK;
 }
 
-/* Frees a fiber that may have to end before. */
-static int destroy_live(coir_fiber *f)
+COIR__NOINLINE int coir__fiber_destroy(coir_fiber *f)
 {
-    int error = end(f);
+    int error = f->life != COIR__DONE ? end(f) : COIR_OK;
 
     if (error == COIR_OK)
         release_fiber(coir__thread_now(), f);
     return error;
 }
 
+/* Frees a fiber that may have to end before, or that is none of the program's. */
+COIR__NOINLINE static int destroy_unusual(coir_fiber *f)
+{
+    if (!(f->special & COIR__KEPT))
+        return coir__fiber_destroy(f);
+    return f->life != COIR__DONE && f->owner != coir__thread_now() && !f->owner->ended ? COIR_ETHREAD : COIR_EBUSY;
+}
+
 COIR__HOT int coir_destroy(coir_fiber *f)
 {
     if (f == NULL)
         return COIR_OK;
-    if (coir__unlikely(f->life != COIR__DONE))
-        return destroy_live(f);
+    if (coir__unlikely(f->life != COIR__DONE || (f->special & COIR__KEPT)))
+        return destroy_unusual(f);
     release_fiber(coir__thread_here(), f);
     return COIR_OK;
 }

@@ -29,7 +29,21 @@ enum coir__special {
     COIR__ROOT = 1,       /* no fiber: it stands for the thread */
     COIR__ENDING = 2,     /* runs deferred functions or destructors of keys */
     COIR__SUBSTITUTE = 4, /* took the place of `stands_for` by coir_switch */
-    COIR__DESTRUCTING = 8 /* runs destructors of keys: too late to defer anything */
+    COIR__DESTRUCTING = 8, /* runs destructors of keys: too late to defer anything */
+    COIR__KEPT = 16,       /* part of a construct (generator, task): only its keeper may continue or end it */
+    COIR__TASK = 32,       /* root of a task, or an executor's own: the last of the chain that waits as one */
+    COIR__HOST = 64        /* runs an executor, which calls the program: must not suspend under it */
+};
+
+/* What a construct that is built on a fiber has to say about it. */
+struct coir__keeper {
+    int yield_error; /* what coir_yield and coir_switch give when they are called in the fiber */
+
+    /* The end of the fiber, when all that it deferred has run: calls coir__fiber_done, hands over, and leaves for good. */
+    void (*end)(struct coir__thread *thread, coir_fiber *f, void *result);
+
+    /* Of the root of a task: is `f`, which neither runs nor is suspended, what the task will continue in? */
+    bool (*waits)(const coir_fiber *root, const coir_fiber *f);
 };
 
 struct coir_fiber {
@@ -54,6 +68,7 @@ struct coir_fiber {
     struct coir_fiber *previous;
     coir_fn *fn;
     void *arg;
+    const struct coir__keeper *keeper; /* with COIR__KEPT; `arg` is then the construct's */
     char *name; /* its copy, or NULL */
     void *data;
     struct coir__stack stack;
@@ -64,6 +79,22 @@ struct coir_fiber {
     struct coir__fpenv outer_fpenv; /* and while it runs: its resumer's */
 };
 
+/* What `resumable_by` of a suspended fiber is that only its keeper may continue: not NULL, and no thread. */
+static inline struct coir__thread *coir__kept_by(const struct coir__thread *thread)
+{
+    return (struct coir__thread *)((uintptr_t)thread | 1);
+}
+
+/* fiber.c: makes a fiber, not yet known to the program, for a keeper or for NULL; the rest as coir_create. */
+int coir__fiber_make(struct coir__thread *thread, const struct coir__keeper *keeper, coir_fn *fn, void *arg,
+                     const coir_options *opt, coir_fiber **out);
+
+/* fiber.c: destroys a fiber for its keeper; the rest as coir_destroy. */
+int coir__fiber_destroy(coir_fiber *f);
+
+/* fiber.c: the fiber has ended, but for the last switch off its stack. */
+void coir__fiber_done(struct coir__thread *thread, coir_fiber *f);
+
 /* fiber.c: ends the current fiber, from wherever it is called. Does not return. It is not declared so, like the others on
  * this way: compilers take calls that do not return for rare, and would set the way that each fiber ends apart. */
 void coir__fiber_end(coir_fiber *f, void *result);
@@ -73,6 +104,12 @@ int coir__check_resumable(const coir_fiber *f, const struct coir__thread *thread
 
 /* switch.c: continues `f`, new or suspended, whatever it is marked as; the rest as coir_resume. */
 int coir__enter(struct coir__thread *thread, coir_fiber *f, void *value, void **result);
+
+/* switch.c: suspends the current fiber `f`, a kept one, and makes its resumer's call return `code`. */
+int coir__leave(struct coir__thread *thread, coir_fiber *f, int code);
+
+/* switch.c: the last switch of a fiber that is done, to its resumer, whose call returns `code`. */
+int coir__leave_for_good(struct coir__thread *thread, coir_fiber *f, int code);
 
 /* defer.c, local.c: run, and forget, what the current fiber has deferred and the destructors of its keys. */
 void coir__deferred_run(coir_fiber *f);

@@ -13,6 +13,16 @@ coir_fiber *coir_self(void)
     return f->special & COIR__ROOT ? NULL : f;
 }
 
+/* Does `f`, which neither runs nor is suspended, wait as part of a task, rather than for a fiber that it has resumed? */
+static bool waits(const coir_fiber *f)
+{
+    const coir_fiber *root = f;
+
+    while (!(root->special & (COIR__TASK | COIR__ROOT)))
+        root = root->resumer;
+    return !(root->special & COIR__ROOT) && root->keeper->waits(root, f);
+}
+
 int coir_fiber_state(const coir_fiber *f)
 {
     if (f == NULL)
@@ -23,7 +33,9 @@ int coir_fiber_state(const coir_fiber *f)
         return COIR_STATE_DONE;
     if (f->resumable_by != NULL)
         return COIR_STATE_SUSPENDED;
-    return f->owner->current == f ? COIR_STATE_RUNNING : COIR_STATE_RESUMING;
+    if (f->owner->current == f)
+        return COIR_STATE_RUNNING;
+    return waits(f) ? COIR_STATE_WAITING : COIR_STATE_RESUMING;
 }
 
 const char *coir_fiber_name(const coir_fiber *f)

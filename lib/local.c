@@ -79,9 +79,23 @@ int coir_key_delete(coir_key key)
     return found ? COIR_OK : COIR_EINVAL;
 }
 
+/* Whose values the current fiber sees: those of the task that it runs in, if any, else its own. While its own are being
+ * destroyed it sees those. */
+static coir_fiber *values_of(void)
+{
+    coir_fiber *f = coir__thread_now()->current;
+    coir_fiber *root = f;
+
+    if (f->special & COIR__DESTRUCTING)
+        return f;
+    while (!(root->special & (COIR__TASK | COIR__ROOT)))
+        root = root->resumer;
+    return root->special & COIR__ROOT ? f : root;
+}
+
 void *coir_local_get(coir_key key)
 {
-    const coir_fiber *f = coir__thread_now()->current;
+    const coir_fiber *f = values_of();
     unsigned place = place_of(key);
 
     if (place >= f->local_count || f->locals[place].key != key || !exists(key))
@@ -113,7 +127,7 @@ static int grow(coir_fiber *f, unsigned place)
 
 int coir_local_set(coir_key key, void *value)
 {
-    coir_fiber *f = coir__thread_now()->current;
+    coir_fiber *f = values_of();
     unsigned place = place_of(key);
     int error;
 

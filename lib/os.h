@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* os.h - the seam to the operating system, but for memory (pages.h) and the machine (backend.h).
+/* os.h - the seam to the operating system, but for memory (pages.h), the machine (backend.h) and
+ * waiting (event.h).
  *
  * The current thread's record is part of this seam, but it is read in the hot path and so lives in a header that each
  * platform has under the same name: thread_pointer.h. */
@@ -8,6 +9,7 @@
 #define COIR__OS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct coir__thread;
 
@@ -23,6 +25,9 @@ void coir__unlock(void);
 /* Makes `thread` the record of the calling thread, and has coir__thread_exit called with it when that thread ends:
  * COIR_OK or COIR_ENOMEM. NULL takes it away again, and cannot fail. */
 int coir__os_set_thread(struct coir__thread *thread);
+
+/* The system's monotonic clock, in nanoseconds. */
+int64_t coir__os_now(void);
 
 /* The environment's value, or NULL; always NULL where the program runs with rights that its user does not have. */
 const char *coir__os_getenv(const char *name);

@@ -18,7 +18,7 @@ int coir__check_resumable(const coir_fiber *f, const struct coir__thread *thread
         return COIR_EDEAD;
     if (f->owner != thread)
         return COIR_ETHREAD;
-    if (f->life == COIR__STARTED && f->resumable_by == NULL)
+    if ((f->life == COIR__STARTED && f->resumable_by == NULL) || (f->special & COIR__KEPT))
         return COIR_EBUSY;
     return COIR_OK;
 }
@@ -54,10 +54,27 @@ int coir__enter(struct coir__thread *thread, coir_fiber *f, void *value, void **
     return enter(thread, f, value, result);
 }
 
+int coir__leave(struct coir__thread *thread, coir_fiber *f, int code)
+{
+    coir_fiber *resumer = f->resumer;
+
+    f->resumable_by = coir__kept_by(thread);
+    thread->current = resumer;
+    return coir__route_out(&f->context, &resumer->context, code);
+}
+
+int coir__leave_for_good(struct coir__thread *thread, coir_fiber *f, int code)
+{
+    coir_fiber *resumer = f->resumer;
+
+    thread->current = resumer;
+    return coir__route_out(&f->context, &resumer->context, code);
+}
+
 /* Marks a fiber as started that is not suspended in this thread: COIR_OK if it is a new one, or what is wrong with it. */
 static inline int start(coir_fiber *f, const void *value, const struct coir__thread *thread)
 {
-    if (f->life != COIR__NEW || f->owner != thread)
+    if (f->life != COIR__NEW || f->owner != thread || (f->special & COIR__KEPT))
         return coir__check_resumable(f, thread);
     if (value != NULL)
         return COIR_EINVAL;
@@ -93,7 +110,9 @@ static int check_suspendable(const coir_fiber *f)
         return COIR_ENOTFIBER;
     if (f->special & COIR__ENDING)
         return COIR_ECANCELED;
-    return COIR_OK;
+    if (f->special & COIR__KEPT)
+        return f->keeper->yield_error;
+    return f->special & COIR__HOST ? COIR_EBUSY : COIR_OK;
 }
 
 /* A yield outside of any fiber, of one that is ending, or of one that stands in another's place. */

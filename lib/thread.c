@@ -21,8 +21,8 @@ struct coir__thread coir__thread_ended = {
     .root = {.special = COIR__ROOT},
 };
 
-/* All records, and how many there have been, under the lock. Serials of fibers are this number and, below it, a count of
- * the thread's own: enough for a trillion fibers in each of sixteen million threads. */
+/* All records, and how many there have been, under the lock. Serials of fibers are a thread's number and, below it, a count
+ * of its own: enough for a trillion fibers in each of sixteen million threads. */
 static struct coir__thread *threads;
 static uint64_t thread_count;
 #define SERIALS_OF_A_THREAD ((uint64_t)1 << 40)
@@ -35,7 +35,8 @@ COIR__NOINLINE struct coir__thread *coir__thread_now(void)
 static void list_thread(struct coir__thread *thread)
 {
     coir__lock();
-    thread->next_serial = thread_count++ * SERIALS_OF_A_THREAD;
+    thread->number = ++thread_count;
+    thread->next_serial = thread->number * SERIALS_OF_A_THREAD;
     thread->next = threads;
     if (threads != NULL)
         threads->previous = thread;
@@ -53,6 +54,19 @@ static void unlist_thread(struct coir__thread *thread)
     if (thread->next != NULL)
         thread->next->previous = thread->previous;
     coir__unlock();
+}
+
+bool coir__thread_lives(uint64_t number)
+{
+    const struct coir__thread *thread;
+    bool lives;
+
+    coir__lock();
+    for (thread = threads; thread != NULL && thread->number != number; thread = thread->next)
+        ;
+    lives = thread != NULL && !thread->ended;
+    coir__unlock();
+    return lives;
 }
 
 static int enter_backend(struct coir__thread *thread)

@@ -12,6 +12,8 @@
 
 struct coir__thread {
     coir_fiber *current;         /* the fiber that runs, or &root */
+    struct coir_exec *exec;      /* the executor that runs in it, the innermost; or NULL */
+    uint64_t number;             /* no other thread of the process has it, before or after; from 1 */
     bool ended;                  /* there is no such thread any more */
     coir_fiber root;             /* stands for the thread itself, as resumer of its outermost fibers */
     coir_fiber *fibers;          /* its fibers that have not ended */
@@ -49,6 +51,21 @@ static inline int coir__thread_enter(struct coir__thread **out)
     }
     *out = thread;
     return COIR_OK;
+}
+
+/* Is there still a thread of that number? */
+bool coir__thread_lives(uint64_t number);
+
+/* For what belongs to the thread of that number: COIR_OK if it is the calling one, else COIR_ETHREAD. And if it is to be
+ * destroyed: COIR_OK also where that thread has ended. */
+static inline int coir__thread_check(uint64_t number)
+{
+    return coir__thread_here()->number == number ? COIR_OK : COIR_ETHREAD;
+}
+
+static inline int coir__thread_check_destroy(uint64_t number)
+{
+    return coir__thread_here()->number == number || !coir__thread_lives(number) ? COIR_OK : COIR_ETHREAD;
 }
 
 /* What the system's thread-exit hook calls, on the thread's own stack. */

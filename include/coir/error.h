@@ -20,20 +20,25 @@ extern "C" {
     X(EINVAL, -1, "an argument is not valid")                                                                         \
     X(ENOMEM, -2, "out of memory or address space")                                                                   \
     X(EMAPS, -3, "too many memory mappings: raise vm.max_map_count, or use COIR_NO_GUARD")                            \
-    X(EDEAD, -4, "the fiber has ended")                                                                               \
-    X(EBUSY, -5, "the fiber is running, or waits for one that it resumed")                                            \
+    X(EDEAD, -4, "the fiber or task has ended")                                                                       \
+    X(EBUSY, -5, "it is running, waits for another, or is waited for")                                                \
     X(ENOTFIBER, -6, "not called from inside a fiber")                                                                \
-    X(ETHREAD, -7, "the fiber belongs to another thread")                                                             \
-    X(ECANCELED, -8, "the fiber was cancelled, or runs what it does at its end")                                       \
-    X(EAGAIN, -9, "none is left at the moment")                                                                       \
-    X(ENOTSUP, -10, "not supported by this system, build or backend")
+    X(ETHREAD, -7, "it belongs to another thread")                                                                    \
+    X(ECANCELED, -8, "cancelled, or called by a fiber that is ending")                                                \
+    X(EAGAIN, -9, "not possible at the moment")                                                                       \
+    X(ENOTSUP, -10, "not supported by this system, build or backend")                                                 \
+    X(ENOTTASK, -11, "not called from inside a task")                                                                 \
+    X(ETIMEDOUT, -12, "the deadline has passed")                                                                      \
+    X(EDEADLK, -13, "it would wait for ever")                                                                         \
+    X(ECLOSED, -14, "the channel is closed")                                                                          \
+    X(ENOTHELD, -15, "the task does not hold the mutex")
 
 enum coir_error {
     COIR_OK = 0,
 #define COIR_ERROR_ENUMERATOR(name, value, sentence) COIR_##name = (value),
     COIR_ERROR_LIST(COIR_ERROR_ENUMERATOR)
 #undef COIR_ERROR_ENUMERATOR
-    COIR_ERROR_LAST = -10 /* the lowest code that this header knows */
+    COIR_ERROR_LAST = -15 /* the lowest code that this header knows */
 };
 
 /* The sentence of a code, such as "the fiber has ended": English, without a capital or a full stop. For zero and

@@ -213,7 +213,8 @@ enum coir_state {
     COIR_STATE_SUSPENDED = 1, /* in coir_yield, or left by coir_switch */
     COIR_STATE_RUNNING = 2,   /* the current fiber of its thread */
     COIR_STATE_RESUMING = 3,  /* has resumed another fiber and waits for it */
-    COIR_STATE_DONE = 4       /* has ended; it cannot be resumed, only asked about and destroyed */
+    COIR_STATE_DONE = 4,      /* has ended; it cannot be resumed, only asked about and destroyed */
+    COIR_STATE_WAITING = 5    /* the innermost fiber of a task that waits, or that is ready to go on (coir/exec.h) */
 };
 
 /* The state of `f`. COIR_EINVAL: `f` is NULL. */

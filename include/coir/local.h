@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* coir/local.h - fiber-local storage: a value of its own for each fiber, under a key that all share.
  *
- * A fiber starts with NULL under every key. Values belong to the fiber that set them, not to one nested in it. */
+ * A fiber starts with NULL under every key. Values belong to the fiber that set them, not to one nested in it;
+ * but in a task (coir/exec.h) all that runs in it, to any depth, has the values of the task. */
 
 #ifndef COIR_LOCAL_H
 #define COIR_LOCAL_H

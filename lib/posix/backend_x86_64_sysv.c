@@ -15,7 +15,8 @@
 _Static_assert(offsetof(struct coir__context, saved) == CONTEXT_SAVED, "the assembly knows it");
 _Static_assert(offsetof(struct coir__context, record) == CONTEXT_RECORD, "the assembly knows it");
 
-coir__switch_fn coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over;
+coir__switch_fn coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over,
+    coir__x86_64_switch_across;
 void coir__x86_64_trampoline(void);
 void coir__x86_64_interrupted(void);
 extern const char coir__x86_64_resumed[];      /* a pc, not data */
@@ -72,6 +73,11 @@ static void interrupt(struct coir__context *context, void (*function)(void))
     context->saved = frame;
 }
 
+static void link(struct coir__context *context, const struct coir__context *resumer)
+{
+    put(context->record, 0, WORD((char *)resumer->saved + FRAME_RBP));
+}
+
 /* What unwinders ask at the trampoline. The forced unwinding of pthread_exit and pthread_cancel, which has no phase of
  * search and asks once, goes on into the resumer, whose thread ends. An exception that looks for a handler is told that
  * there is none, so that a C++ runtime calls std::terminate with the fiber's stack intact. Types and meanings: Itanium
@@ -92,7 +98,9 @@ const struct coir__backend coir__backend_asm = {
     .available = available,
     .prepare = prepare,
     .interrupt = interrupt,
-    .switches = {coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over},
+    .switches = {coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over,
+                 coir__x86_64_switch_across},
+    .link = link,
     .fpenv_read = coir__fpenv_read,
     .fpenv_load = coir__fpenv_load,
 };

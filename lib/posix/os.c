@@ -5,10 +5,12 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <coir/error.h>
 
+#include "event.h"
 #include "os.h"
 #include "thread.h"
 
@@ -28,6 +30,7 @@ static void at_thread_exit(void *thread)
 static void in_forked_child(void)
 {
     coir__thread_forked();
+    coir__events_forked();
     coir__unlock();
 }
 
@@ -78,6 +81,14 @@ int coir__os_set_thread(struct coir__thread *thread)
         return COIR_ENOMEM;
     coir__thread_pointer = thread != NULL ? thread : &coir__no_thread;
     return COIR_OK;
+}
+
+int64_t coir__os_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 #ifdef HAVE_SECURE_GETENV

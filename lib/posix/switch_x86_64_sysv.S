@@ -12,7 +12,7 @@
  * stacks: each `ret` after a change of stack is mispredicted. `notrack` tells processors with indirect branch tracking
  * that the target, the instruction after a call, bears no landing pad.
  *
- * The three switches are copies that differ in what they do to links. Copies, since one routine for all directions
+ * The four switches are copies that differ in what they do to links. Copies, since one routine for all directions
  * makes the processor's predictions of its loads collide. */
 
 #include "x86_64_sysv.h"
@@ -128,6 +128,19 @@ FUNCTION coir__x86_64_switch_over
         RESTORE_REGISTERS_AND_LEAVE
         .cfi_endproc
         .size   coir__x86_64_switch_over, . - coir__x86_64_switch_over
+
+/* int coir__x86_64_switch_across(struct coir__context *from, struct coir__context *to, int result);
+ *                                rdi                         rsi                       edx
+ * From a fiber to another, each of which keeps its resumer: leaves the links alone. */
+FUNCTION coir__x86_64_switch_across
+        .cfi_startproc
+        endbr64
+        SAVE_REGISTERS
+        movq    %rsp, CONTEXT_SAVED(%rdi)
+        movq    CONTEXT_SAVED(%rsi), %rsp
+        RESTORE_REGISTERS_AND_LEAVE
+        .cfi_endproc
+        .size   coir__x86_64_switch_across, . - coir__x86_64_switch_across
 
 /* void coir__x86_64_trampoline(void);       rbx: the fiber's first function, rbp: its record, rsp: record - 160
  *

@@ -205,7 +205,8 @@ const struct coir__backend coir__backend_winfiber = {
     .delete_stack = delete_stack,
     .prepare = prepare,
     .interrupt = interrupt,
-    .switches = {coir__winfiber_switch_in, coir__winfiber_switch_out, coir__winfiber_switch_over},
+    .switches = {coir__winfiber_switch_in, coir__winfiber_switch_out, coir__winfiber_switch_over,
+                 coir__winfiber_switch_across},
     .fpenv_read = coir__fpenv_read,
     .fpenv_load = fpenv_load,
 };

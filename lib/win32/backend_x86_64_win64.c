@@ -40,7 +40,7 @@ _Static_assert(offsetof(struct record, function) == RECORD_FUNCTION, "the assemb
 _Static_assert(offsetof(struct record, original_pc) == RECORD_ORIGINAL_PC, "the assembly knows it");
 _Static_assert(sizeof(struct record) == RECORD_SIZE, "drawn so");
 
-coir__switch_fn coir__win64_switch_in, coir__win64_switch_out, coir__win64_switch_over;
+coir__switch_fn coir__win64_switch_in, coir__win64_switch_out, coir__win64_switch_over, coir__win64_switch_across;
 void coir__win64_trampoline(void);
 void coir__win64_interrupted(void);
 extern const uint64_t coir__win64_end_frame[];
@@ -191,6 +191,13 @@ static void interrupt(struct coir__context *context, void (*function)(void))
     put(frame, FRAME_RIP, WORD(coir__win64_interrupted));
 }
 
+static void link(struct coir__context *context, const struct coir__context *resumer)
+{
+    struct record *record = context->record;
+
+    record->link = WORD(resumer->saved);
+}
+
 /* Called by the system at the trampoline: when an exception has found no handler in the fiber. The first function of
  * any thread has a handler that asks the unhandled exception filters (SetUnhandledExceptionFilter, the C++ runtime's
  * for std::terminate, the system's error report), and ends the process if they say so; this does the same. The
@@ -218,7 +225,8 @@ const struct coir__backend coir__backend_asm = {
     .leave_thread = leave_thread,
     .prepare = prepare,
     .interrupt = interrupt,
-    .switches = {coir__win64_switch_in, coir__win64_switch_out, coir__win64_switch_over},
+    .switches = {coir__win64_switch_in, coir__win64_switch_out, coir__win64_switch_over, coir__win64_switch_across},
+    .link = link,
     .fpenv_read = coir__fpenv_read,
     .fpenv_load = coir__fpenv_load,
 };

@@ -90,6 +90,22 @@ int coir__os_set_thread(struct coir__thread *thread)
     return TlsSetValue(tls_index, thread) || thread == NULL ? COIR_OK : COIR_ENOMEM;
 }
 
+/* The frequency is fixed at the start of the system, and asking for it cannot fail (Microsoft, QueryPerformanceFrequency). The
+ * seconds and the rest apart, since the product would not fit. */
+int64_t coir__os_now(void)
+{
+    static _Atomic int64_t known_frequency;
+    int64_t frequency = known_frequency;
+    LARGE_INTEGER count;
+
+    if (frequency == 0) {
+        QueryPerformanceFrequency(&count);
+        known_frequency = frequency = count.QuadPart;
+    }
+    QueryPerformanceCounter(&count);
+    return count.QuadPart / frequency * 1000000000 + count.QuadPart % frequency * 1000000000 / frequency;
+}
+
 /* Called under the library's lock only. What does not fit is the name of no backend. */
 const char *coir__os_getenv(const char *name)
 {

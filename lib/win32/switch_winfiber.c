@@ -39,3 +39,8 @@ int coir__winfiber_switch_over(struct coir__context *from, struct coir__context 
 {
     return change(from, to, result);
 }
+
+int coir__winfiber_switch_across(struct coir__context *from, struct coir__context *to, int result)
+{
+    return change(from, to, result);
+}

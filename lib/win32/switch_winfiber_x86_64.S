@@ -49,7 +49,8 @@
 
 /* int coir__winfiber_switch_...(struct coir__context *from, struct coir__context *to, int result);
  *                               rcx                         rdx                       r8d
- * Three copies, for the processor's predictions. */
+ * Four copies, for the processor's predictions. */
 FUNCTION coir__winfiber_switch_in
 FUNCTION coir__winfiber_switch_out
 FUNCTION coir__winfiber_switch_over
+FUNCTION coir__winfiber_switch_across

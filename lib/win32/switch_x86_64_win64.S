@@ -21,7 +21,7 @@
  * the same shape, so they are right on both sides of the change of rsp, but for the last jump; and a walk that starts
  * from the few instructions in which a fiber's link leads to the end already ends there.
  *
- * The three switches are copies that differ in what they do to links. Copies, since one routine for all directions
+ * The four switches are copies that differ in what they do to links. Copies, since one routine for all directions
  * makes the processor's predictions of its loads collide. */
 
 #include "x86_64_win64.h"
@@ -188,6 +188,19 @@ FUNCTION coir__win64_switch_over
         movq    %rsp, CONTEXT_SAVED(%rcx)
         movq    %rax, RECORD_LINK(%r9)
         movq    %r11, RECORD_LINK(%r10)
+        movq    CONTEXT_SAVED(%rdx), %rsp
+        CHANGE_STACK_DATA %r9, %r10
+        RESTORE_REGISTERS_AND_LEAVE
+        .seh_endproc
+
+/* int coir__win64_switch_across(struct coir__context *from, struct coir__context *to, int result);
+ *                               rcx                         rdx                       r8d
+ * From a fiber to another, each of which keeps its resumer: leaves the links alone. */
+FUNCTION coir__win64_switch_across
+        SAVE_REGISTERS
+        movq    CONTEXT_RECORD(%rcx), %r9
+        movq    CONTEXT_RECORD(%rdx), %r10
+        movq    %rsp, CONTEXT_SAVED(%rcx)
         movq    CONTEXT_SAVED(%rdx), %rsp
         CHANGE_STACK_DATA %r9, %r10
         RESTORE_REGISTERS_AND_LEAVE

@@ -27,7 +27,8 @@ struct coir__suspended {
 extern bool coir__winfiber_returns;
 
 /* In C (switch_winfiber.c), or in assembly for a processor. */
-coir__switch_fn coir__winfiber_switch_in, coir__winfiber_switch_out, coir__winfiber_switch_over;
+coir__switch_fn coir__winfiber_switch_in, coir__winfiber_switch_out, coir__winfiber_switch_over,
+    coir__winfiber_switch_across;
 
 #endif
 

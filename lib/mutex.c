@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/* mutex.c - mutual exclusion of tasks. A mutex that is given up goes straight to the task that waits longest: it is never
+ * free while somebody waits. */
+
+#include <config.h>
+
+#include <string.h>
+
+#include "allocator.h"
+#include "mutex.h"
+#include "thread.h"
+
+static const struct coir__wait locks = {"waits for mutex", false, coir__give_up_queue};
+
+int coir_mutex_create(coir_mutex **out)
+{
+    struct coir__thread *thread;
+    coir_mutex *m;
+    int error;
+
+    if (out == NULL)
+        return COIR_EINVAL;
+    error = coir__thread_enter(&thread);
+    if (error != COIR_OK)
+        return error;
+    m = coir__allocate(sizeof *m);
+    if (m == NULL)
+        return COIR_ENOMEM;
+    memset(m, 0, sizeof *m);
+    m->thread = thread->number;
+    *out = m;
+    return COIR_OK;
+}
+
+static int check(const coir_mutex *m)
+{
+    return m != NULL ? coir__thread_check(m->thread) : COIR_EINVAL;
+}
+
+/* ---- who holds what ---- */
+
+void coir__mutex_take(coir_mutex *m, coir_task *task)
+{
+    m->holder = task;
+    m->next = task->held;
+    task->held = m;
+}
+
+/* It is mostly the one that was taken last. */
+void coir__mutex_drop(coir_mutex *m)
+{
+    coir_mutex **link = &m->holder->held;
+
+    while (*link != m)
+        link = &(*link)->next;
+    *link = m->next;
+    m->holder = NULL;
+}
+
+void coir__mutex_pass_on(coir_mutex *m)
+{
+    struct coir_waiter *next = m->waiting.first;
+
+    coir__mutex_drop(m);
+    if (next == NULL)
+        return;
+    coir__mutex_take(m, next->task);
+    coir__queue_remove(next);
+    coir__ready(next->task, next->task->code);
+}
+
+void coir__mutexes_abandon(coir_task *task)
+{
+    while (task->held != NULL) {
+        task->held->abandoned = true;
+        coir__mutex_drop(task->held);
+    }
+}
+
+/* ---- locking ---- */
+
+/* Takes the mutex if it is free. */
+static int try_lock(coir_mutex *m, coir_task *task)
+{
+    int error = check(m);
+
+    if (error != COIR_OK)
+        return error;
+    if (m->holder == task)
+        return COIR_EDEADLK;
+    if (coir__mutex_is_taken(m))
+        return COIR_EAGAIN;
+    coir__mutex_take(m, task);
+    return COIR_OK;
+}
+
+int coir_mutex_lock_until(coir_mutex *m, int64_t deadline)
+{
+    struct coir__caller caller;
+    int error;
+
+    if (!coir__may_wait(&caller))
+        return coir__why_not_wait();
+    error = try_lock(m, caller.task);
+    if (error != COIR_EAGAIN)
+        return error;
+    caller.task->code = COIR_OK;
+    return coir__suspend_in(&m->waiting, caller, &locks, m, deadline);
+}
+
+int coir_mutex_lock(coir_mutex *m)
+{
+    return coir_mutex_lock_until(m, COIR_FOREVER);
+}
+
+int coir_mutex_try_lock(coir_mutex *m)
+{
+    coir_task *task = coir_task_self();
+
+    return task != NULL ? try_lock(m, task) : COIR_ENOTTASK;
+}
+
+int coir_mutex_unlock(coir_mutex *m)
+{
+    const coir_task *task = coir_task_self();
+    int error;
+
+    if (task == NULL)
+        return COIR_ENOTTASK;
+    error = check(m);
+    if (error != COIR_OK)
+        return error;
+    if (m->holder != task)
+        return COIR_ENOTHELD;
+    coir__mutex_pass_on(m);
+    return COIR_OK;
+}
+
+int coir_mutex_destroy(coir_mutex *m)
+{
+    int error;
+
+    if (m == NULL)
+        return COIR_OK;
+    error = coir__thread_check_destroy(m->thread);
+    if (error != COIR_OK)
+        return error;
+    if (m->thread == coir__thread_now()->number && (m->waiting.first != NULL || m->holder != NULL))
+        return COIR_EBUSY;
+    coir__release(m, sizeof *m);
+    return COIR_OK;
+}
