@@ -23,29 +23,31 @@
  *     });
  *     int answer = parent.await();
  *
- * Everything is in this header, above the C functions, whose headers tell the rest: what a fiber is, who waits how. C and
- * C++ mix: native_handle() gives the C object, and coir::check turns the result of a C call into an exception.
+ * Everything is in this header, above the C functions, whose headers tell the rest: what a fiber is, who waits how. C
+ * and C++ mix: native_handle() gives the C object, and coir::check turns the result of a C call into an exception.
  *
  * Rules for all that follows:
  *
  * Errors. A function that fails throws coir::error, with the C call's code in it: each code that the C header names and
- * that is not said here to be a normal result. Deadlines that pass, channels that are closed and things that cannot be done at
- * the moment are such results: false, or an empty optional.
+ * that is not said here to be a normal result. Deadlines that pass, channels that are closed and things that cannot be
+ * done at the moment are such results: false, or an empty optional.
  *
  * Cancellation. What C reports as COIR_ECANCELED is thrown as coir::canceled, so a fiber or task that is told to end
- * unwinds by itself, and its destructors run. Who catches it, or everything, had better throw it again: each later call that
- * suspends throws it once more. Where a destructor has to wait, it opens a coir::shield before.
+ * unwinds by itself, and its destructors run. Who catches it, or everything, had better throw it again: each later call
+ * that suspends throws it once more. Where a destructor has to wait, it opens a coir::shield before.
  *
- * Exceptions. What leaves the callable of a fiber, generator or task is carried to whoever resumes, asks for the next item,
- * or awaits, and thrown there. C++'s record of exceptions is the thread's in this release, so do not suspend inside a
- * catch block, nor in a destructor that runs for an exception: note what happened, leave the block, then suspend. The
- * destructor of coir::group, which waits, is best kept out of that by coir::with_group.
+ * Exceptions. What leaves the callable of a fiber, generator or task is carried to whoever resumes, asks for the next
+ * item, or awaits, and thrown there. C++'s record of exceptions is the thread's in this release, so do not suspend
+ * inside a catch block, nor in a destructor that runs for an exception: note what happened, leave the block, then
+ * suspend. The destructor of coir::group, which waits, is best kept out of that by coir::with_group.
  *
- * Callables. They are moved (or copied) in and may be move-only, and are destroyed as soon as they have run, in the fiber
- * that ran them, or else with the object that they were given to. What they capture by reference must last as long.
+ * Callables. They are moved (or copied) in and may be move-only, and are destroyed as soon as they have run, in the
+ * fiber that ran them, or else with the object that they were given to. What they capture by reference must last as
+ * long.
  *
- * Ownership. An object owns what it stands for and can be moved; one that was moved from is empty, and all but assigning to
- * it and destroying it is COIR_EINVAL. Fibers whose thread has ended without them are freed, but not unwound.
+ * Ownership. An object owns what it stands for and can be moved; one that was moved from is empty, and all but
+ * assigning to it and destroying it is COIR_EINVAL. Fibers whose thread has ended without them are freed, but not
+ * unwound.
  *
  * Threads. Objects belong to the thread that made them; executor::post is the only call for others. */
 
@@ -93,19 +95,22 @@ public:
     canceled() noexcept : error(COIR_ECANCELED) {}
 };
 
-/* Throws what stands for a negative code. */
-[[noreturn]] inline void fail(int code)
+namespace detail {
+
+[[noreturn]] inline void throw_code(int code)
 {
     if (code == COIR_ECANCELED)
         throw canceled();
     throw error(code);
 }
 
+} // namespace detail
+
 /* Returns the result of a C call if it is not negative, else throws: coir::check(coir_task_park()). */
 inline int check(int result)
 {
     if (result < 0)
-        fail(result);
+        detail::throw_code(result);
     return result;
 }
 
@@ -147,7 +152,8 @@ inline bool succeeded(int result, int not_now)
     return result != not_now && check(result) >= 0;
 }
 
-/* What a callable gave: a value, which may be void, or an exception; or neither, until it has ended or if it never ran. */
+/* What a callable gave: a value, which may be void, or an exception; or neither, until it has ended or if it never
+ * ran. */
 template <class Result> class outcome {
     struct nothing {};
     using stored = std::conditional_t<std::is_void_v<Result>, nothing,
@@ -169,6 +175,13 @@ public:
     }
 
     const std::exception_ptr &thrown() const noexcept { return thrown_; }
+
+    /* Throws the exception, if there is one, once. */
+    void rethrow()
+    {
+        if (thrown_ != nullptr)
+            std::rethrow_exception(std::exchange(thrown_, nullptr));
+    }
 
     /* The value; or throws the exception; or coir::canceled where there is neither. */
     std::add_lvalue_reference_t<Result> get()
@@ -215,17 +228,19 @@ template <class Result> struct job {
     virtual ~job() = default;
     virtual void run() = 0;
 
+    template <class Callable> void call(Callable &callable) { gave.run(std::move(callable)); }
+
     outcome<Result> gave;
 };
 
-/* The job of one type of callable. Base is a job, or derived from one. */
+/* The job of one type of callable. Base is a job, or derived from one, and may have another way to call it. */
 template <class Base, class Callable> class job_of final : public Base {
 public:
     template <class From> explicit job_of(From &&from) : callable_(std::in_place, std::forward<From>(from)) {}
 
     void run() override
     {
-        this->gave.run(std::move(*callable_));
+        this->call(*callable_);
         callable_.reset();
     }
 
@@ -237,6 +252,9 @@ template <class Base, class Callable> std::unique_ptr<Base> make_job(Callable &&
 {
     return std::make_unique<job_of<Base, std::decay_t<Callable>>>(std::forward<Callable>(callable));
 }
+
+/* How often a fiber is cancelled that yields all the same, before it is dropped. */
+constexpr int cancels = 16;
 
 template <class Result> void *run_in_fiber(void *arg)
 {
@@ -258,13 +276,13 @@ template <auto Destroy> struct deleter {
 
 /* ---- fibers ---- */
 
-/* A fiber that runs a callable: coir::fiber f([] { ...; return 1; }); is a fiber<int>. Result may be void, a reference, or
- * anything that can be moved.
+/* A fiber that runs a callable: coir::fiber f([] { ...; return 1; }); is a fiber<int>. Result may be void, a reference,
+ * or anything that can be moved.
  *
- * The destructor ends a suspended fiber: its coir::this_fiber::yield throws coir::canceled, so that it unwinds. Exceptions
- * that it throws then are lost. If it suspends itself again it is cancelled again, 16 times in all; then it is dropped as it
- * stands, without unwinding. A fiber that cannot be destroyed, since it runs, waits in a task, or belongs to another thread,
- * is left as it is, with what it owns. */
+ * The destructor ends a suspended fiber: its coir::this_fiber::yield throws coir::canceled, so that it unwinds.
+ * Exceptions that it throws then are lost. If it suspends itself again it is cancelled again, 16 times in all; then it
+ * is dropped as it stands, without unwinding. A fiber that cannot be destroyed, since it runs, waits in a task, or
+ * belongs to another thread, is left as it is, with what it owns. */
 template <class Result> class fiber {
 public:
     /* Nothing runs before the first resume. Errors: as coir_create. */
@@ -286,7 +304,7 @@ public:
 
     ~fiber()
     {
-        for (int i = 0; i < 16 && coir_cancel(fiber_, nullptr) > 0; i++) {
+        for (int i = 0; i < detail::cancels && coir_cancel(fiber_, nullptr) > 0; i++) {
         }
         if (coir_destroy(fiber_) != COIR_OK)
             job_.release(); // it is in use by a fiber that is left as it is
@@ -296,8 +314,8 @@ public:
      * Errors: as coir_resume. */
     bool resume() { return goes_on(coir_resume(fiber_, nullptr, nullptr)); }
 
-    /* Has its yield throw coir::canceled and runs it until it yields again, true, or ends, false: also when coir::canceled is
-     * what left the callable. Throws anything else that did. Errors: as coir_cancel. */
+    /* Has its yield throw coir::canceled and runs it until it yields again, true, or ends, false: also when
+     * coir::canceled is what left the callable. Throws anything else that did. Errors: as coir_cancel. */
     bool cancel()
     {
         try {
@@ -315,7 +333,7 @@ public:
     std::add_lvalue_reference_t<Result> result()
     {
         if (!done())
-            fail(job_ == nullptr ? COIR_EINVAL : COIR_EAGAIN);
+            detail::throw_code(job_ == nullptr ? COIR_EINVAL : COIR_EAGAIN);
         return job_->gave.get();
     }
 
@@ -347,82 +365,132 @@ inline void yield()
 
 /* ---- generators ---- */
 
-/* What a generator's callable hands items out with: yield(item). An lvalue or rvalue of type T is handed out as it is, without a
- * copy; from anything else a T is made for as long as the call lasts. Throws coir::canceled where the generator is to end. Only
- * for the fiber of its generator, not for another that runs inside. */
+template <class T> class generator;
+
+/* What a generator's callable hands items out with: yield(item). An lvalue or rvalue of type T is handed out as it is,
+ * without a copy; from anything else a T is made for as long as the call lasts. Throws coir::canceled where the
+ * generator is to end. Errors: as coir_gen_yield; so it cannot be called in another fiber that runs inside. */
 template <class T> class yielder {
 public:
-    template <class Item = T> void operator()(Item &&item) const
+    yielder() = default;
+    yielder(const yielder &) = delete;
+    yielder &operator=(const yielder &) = delete;
+
+    template <class Item = T> void operator()(Item &&item)
     {
         if constexpr (std::is_convertible_v<std::remove_reference_t<Item> *, T *>) {
-            hand_out(item);
+            hand_out(std::addressof(item));
         } else {
             T made(std::forward<Item>(item));
-            hand_out(made);
+            hand_out(std::addressof(made));
         }
     }
 
 private:
-    static void hand_out(T &item) { check(coir_yield(const_cast<std::remove_cv_t<T> *>(std::addressof(item)), nullptr)); }
+    friend class generator<T>;
+
+    void hand_out(T *item)
+    {
+        check(coir_gen_yield(gen_, &item));
+        if (ending_)
+            throw canceled();
+    }
+
+    coir_gen *gen_ = nullptr;
+    bool ending_ = false;
 };
 
 /* Items of type T, made one by one as they are asked for, by a callable that takes a coir::yielder<T> &, or auto &: an
- * input range, for loops and algorithms. It is a fiber: it may wait if it is used in a task, which then waits with it, and it
- * ends and is destroyed as coir::fiber says. An exception that leaves the callable comes out of begin(), ++ or next(), once;
- * then there are no more items.
+ * input range, for loops and algorithms. It is a fiber: it may wait if it is used in a task, which then waits with it;
+ * and its destructor ends it as that of coir::fiber does. An exception that leaves the callable comes out of begin(),
+ * ++ or next(), once; then there are no more items.
  *
- * T may be const, so that items cannot be changed, but not a reference. Iterators stay valid until the generator is moved. */
+ * T may be const, so that items cannot be changed, but not a reference. Iterators stay valid when the generator is
+ * moved. */
 template <class T> class generator {
+    struct body;
+
 public:
     class iterator;
 
-    /* Nothing runs before the first item is asked for. Errors: as coir_create. */
+    /* Nothing runs before the first item is asked for. Errors: as coir_gen_create. */
     template <class Callable, class = std::enable_if_t<std::is_invocable_v<std::decay_t<Callable> &, yielder<T> &>>>
     generator(Callable &&callable, const options &opt = {})
-        : fiber_(
-              [inner = std::decay_t<Callable>(std::forward<Callable>(callable))]() mutable {
-                  yielder<T> yield;
-                  std::invoke(inner, yield);
-              },
-              opt)
     {
+        auto made = detail::make_job<body>(std::forward<Callable>(callable));
+        check(coir_gen_create(&made->yield.gen_, sizeof(T *), body::start, made.get(), &opt));
+        body_.reset(made.release());
     }
 
-    /* Runs it to the next item: the generator's own object, which lasts until the one after is asked for, and may be changed or
-     * moved from. NULL if there are no more. Errors: as coir_resume. */
-    T *next()
-    {
-        void *item = nullptr; // coir::this_fiber::yield in the callable would leave it so
-        int result = coir_resume(fiber_.native_handle(), nullptr, &item);
-        if (result != COIR_YIELDED || item == nullptr)
-            return stop(result);
-        return item_ = static_cast<T *>(item);
-    }
+    /* Runs it to the next item: the generator's own object, which lasts until the one after is asked for, and may be
+     * changed or moved from. NULL if there are no more. Errors: as coir_gen_next. */
+    T *next() { return its_body().next(); }
 
     /* Where the generator stands: at its first item, if none was asked for yet, else at the one that came last. */
     iterator begin()
     {
-        if (coir_fiber_state(fiber_.native_handle()) == COIR_STATE_NEW)
+        if (its_body().item == nullptr)
             next();
-        return iterator(this);
+        return iterator(body_.get());
     }
 
     iterator end() noexcept { return iterator(); }
 
 private:
-    /* Not inlined, so that next() can be: a return after a switch of stacks is one that the processor predicts wrongly. */
-    [[gnu::noinline]] T *stop(int result)
+    struct body : detail::job<void> {
+        yielder<T> yield;
+        T *item = nullptr; // where it stands; NULL before the first item and after the last
+
+        template <class Callable> void call(Callable &callable) { this->gave.run(callable, yield); }
+
+        static int start(coir_gen *, void *arg)
+        {
+            static_cast<body *>(arg)->run();
+            return COIR_OK;
+        }
+
+        T *next()
+        {
+            int result = coir_gen_next(yield.gen_, &item);
+            return result > 0 ? item : stop(result);
+        }
+
+        /* Not inlined, so that next() can be: a return after a switch of stacks is one that the processor predicts
+         * wrongly. */
+        [[gnu::noinline]] T *stop(int result)
+        {
+            check(result);
+            item = nullptr;
+            this->gave.rethrow();
+            return nullptr;
+        }
+
+        /* Where it stands in a yield, that throws now. */
+        void end() noexcept
+        {
+            yield.ending_ = item != nullptr;
+            for (int i = 0; i < detail::cancels && yield.ending_ && coir_gen_next(yield.gen_, nullptr) > 0; i++) {
+            }
+        }
+    };
+
+    struct close {
+        void operator()(body *closing) const noexcept
+        {
+            closing->end();
+            if (coir_gen_destroy(closing->yield.gen_) == COIR_OK)
+                delete closing;
+        }
+    };
+
+    body &its_body() const
     {
-        item_ = nullptr;
-        if (result == COIR_DONE)
-            fiber_.result();
-        else if (result != COIR_EDEAD)
-            fail(result < 0 ? result : COIR_EINVAL); // the callable has called coir_yield itself
-        return nullptr;
+        if (body_ == nullptr)
+            detail::throw_code(COIR_EINVAL);
+        return *body_;
     }
 
-    fiber<void> fiber_;
-    T *item_ = nullptr;
+    std::unique_ptr<body, close> body_;
 };
 
 /* All that are not at the end are equal. What it++ returns holds a copy of the item. */
@@ -441,12 +509,12 @@ public:
 
     iterator() = default;
 
-    T &operator*() const { return *generator_->item_; }
-    T *operator->() const { return generator_->item_; }
+    T &operator*() const { return *body_->item; }
+    T *operator->() const { return body_->item; }
 
     iterator &operator++()
     {
-        generator_->next();
+        body_->next();
         return *this;
     }
 
@@ -462,20 +530,20 @@ public:
 
 private:
     friend class generator;
-    explicit iterator(generator *from) : generator_(from) {}
+    explicit iterator(body *of) : body_(of) {}
 
-    bool at_end() const { return generator_ == nullptr || generator_->item_ == nullptr; }
+    bool at_end() const { return body_ == nullptr || body_->item == nullptr; }
 
-    generator *generator_ = nullptr;
+    body *body_ = nullptr;
 };
 
 /* ---- tasks ---- */
 
 namespace detail {
 
-/* A job that runs as a task, and outlives it. It has two owners, one thread: the task while it runs, and the handle. Who
- * leaves last deletes it. The C task is given up by itself at its end, unless somebody is just awaiting it: so a handle may
- * outlive the executor. */
+/* A job that runs as a task, and outlives it. It has two owners, one thread: the task while it runs, and the handle.
+ * Who leaves last deletes it. The C task is given up by itself at its end, unless somebody is just awaiting it: so a
+ * handle may outlive the executor. */
 template <class Result> struct task_job : job<Result> {
     coir_task *task = nullptr; // NULL once it has ended and is given up, or freed by an await
     bool ended = false;
@@ -522,9 +590,10 @@ struct abandon {
 
 } // namespace detail
 
-/* The handle of a task that runs a callable. Result may be void, a reference, or anything that can be moved. A handle that goes
- * without await detaches the task: it runs on, and what it returns or throws is lost. A task that uses variables of its
- * parent belongs into a coir::group instead. Handles may outlive their executor. */
+/* The handle of a task that runs a callable. Result may be void, a reference, or anything that can be moved. A handle
+ * that goes without await detaches the task: it runs on, and what it returns or throws is lost. A task that uses
+ * variables of its parent belongs into a coir::group instead. A handle may outlive the executor, and the thread if the
+ * task has ended. */
 template <class Result> class task {
 public:
     /* An empty handle. */
@@ -540,11 +609,12 @@ public:
         job_.reset(job.release());
     }
 
-    /* Waits until it has ended, then returns what the callable returned, or throws what left it, and empties the handle. Outside
-     * of any task it runs the executor until then. Does not wait, even in a task that was cancelled, if it has ended.
+    /* Waits until it has ended, then returns what the callable returned, or throws what left it, and empties the
+     * handle. Outside of any task it runs the executor until then. Does not wait, even in a task that was cancelled, if
+     * it has ended.
      *
-     * coir::canceled: it ended by that exception; or the caller was cancelled: then the handle is not empty afterwards. Errors:
-     * as coir_await. */
+     * coir::canceled: it ended by that exception; or the caller was cancelled: then the handle is not empty afterwards.
+     * Errors: as coir_await. */
     Result await()
     {
         its_job().wait(COIR_FOREVER);
@@ -575,7 +645,7 @@ private:
     detail::task_job<Result> &its_job() const
     {
         if (job_ == nullptr)
-            fail(COIR_EINVAL);
+            detail::throw_code(COIR_EINVAL);
         return *job_;
     }
 
@@ -588,8 +658,8 @@ template <class Callable> task<detail::result_of<Callable>> spawn(Callable &&cal
     return task<detail::result_of<Callable>>(nullptr, std::forward<Callable>(callable), opt);
 }
 
-/* Goes to the back of the queue of tasks. All three throw coir::canceled in a task that is to end, error(COIR_ENOTTASK) outside
- * of tasks. */
+/* Goes to the back of the queue of tasks. All three throw coir::canceled in a task that is to end, error(COIR_ENOTTASK)
+ * outside of tasks. */
 inline void yield()
 {
     check(coir_task_yield());
@@ -621,9 +691,9 @@ private:
 
 /* ---- executors ---- */
 
-/* Runs tasks. The destructor cancels those that have not ended, and runs until they have: also while the executor is held. An
- * executor that cannot be destroyed then is left as it is: it runs just now, belongs to another thread, has a group, or a task
- * that waits for ever under a shield. */
+/* Runs tasks. The destructor cancels those that have not ended, and runs until they have, until nothing is posted and
+ * nobody holds the executor (coir_exec_hold). An executor that cannot be destroyed then is left as it is: it runs just
+ * now, belongs to another thread, has a group, or a task that waits for ever under a shield. */
 class executor {
 public:
     /* Errors: as coir_exec_create. */
@@ -638,7 +708,7 @@ public:
     template <class Callable> task<detail::result_of<Callable>> spawn(Callable &&callable, const options &opt = {})
     {
         if (exec_ == nullptr)
-            fail(COIR_EINVAL); // NULL would mean another executor
+            detail::throw_code(COIR_EINVAL); // NULL would mean another executor
         return task<detail::result_of<Callable>>(exec_.get(), std::forward<Callable>(callable), opt);
     }
 
@@ -659,8 +729,8 @@ public:
     /* Cancels all tasks. */
     void cancel() { check(coir_exec_cancel(exec_.get())); }
 
-    /* Has the callable called once in the executor's thread, outside of any task. Any thread may call this. An exception that
-     * leaves the callable ends the program. Errors: as coir_exec_post. */
+    /* Has the callable called once in the executor's thread, outside of any task. Any thread may call this. An
+     * exception that leaves the callable ends the program. Errors: as coir_exec_post. */
     template <class Callable> void post(Callable &&callable)
     {
         using box = std::decay_t<Callable>;
@@ -673,18 +743,29 @@ public:
         boxed.release();
     }
 
+    /* The time of its clock, for deadlines that are set outside of its tasks. Errors: as coir_exec_now. */
+    time_point now() const
+    {
+        std::int64_t time = coir_exec_now(exec_.get());
+        if (time < 0)
+            detail::throw_code(static_cast<int>(time));
+        return time_point(clock::duration(time));
+    }
+
     coir_exec *native_handle() const noexcept { return exec_.get(); }
 
 private:
-    /* Cancels in each turn, since tasks that end may spawn others. Does not wait for what is only posted. */
+    /* Cancels in each turn, since tasks that end may spawn others. */
     struct close {
         void operator()(coir_exec *e) const noexcept
         {
-            int result = coir_exec_cancel(e);
-            while (result >= 0 && (coir_exec_tasks(e) > 0 || coir_exec_next_deadline(e) == 0)) {
-                result = coir_exec_run_once_until(e, coir_exec_tasks(e) > 0 ? COIR_FOREVER : 0);
+            int result;
+            bool empty;
+            do {
                 coir_exec_cancel(e);
-            }
+                empty = coir_exec_tasks(e) <= 0;
+                result = empty ? coir_exec_run(e) : coir_exec_run_once_until(e, COIR_FOREVER);
+            } while (result == COIR_TASKS_LEFT || (result == COIR_OK && !empty));
             coir_exec_destroy(e);
         }
     };
@@ -694,8 +775,8 @@ private:
 
 /* ---- channels ---- */
 
-/* Items of type T from tasks to tasks: coir/chan.h. T is anything that can be moved: the channel copies the bytes of a type
- * that is trivially copyable, and carries any other in a box of its own from operator new.
+/* Items of type T from tasks to tasks: coir/chan.h. T is anything that can be moved: the channel copies the bytes of a
+ * type that is trivially copyable, and carries any other in a box of its own from operator new.
  *
  * The destructor closes the channel and destroys what it holds. */
 template <class T> class channel {
@@ -708,12 +789,12 @@ public:
         chan_.reset(made);
     }
 
-    /* Sends, waiting until there is room or a receiver. Throws error(COIR_ECLOSED) if the channel is closed: the item is then
-     * lost. */
+    /* Sends, waiting until there is room or a receiver. Throws error(COIR_ECLOSED) if the channel is closed: the item
+     * is then lost. */
     void send(T item) { send_until(std::move(item), forever); }
 
-    /* The same, but false, with the item still the caller's, if the deadline has passed; or, for try_send, which never waits and
-     * may be called outside of tasks, if send would wait. */
+    /* The same, but false, with the item still the caller's, if the deadline has passed; or, for try_send, which never
+     * waits and may be called outside of tasks, if send would wait. */
     template <class Item> bool send_until(Item &&item, time_point deadline)
     {
         return put(std::forward<Item>(item), COIR_ETIMEDOUT, [this, deadline](void *from) {
@@ -730,8 +811,8 @@ public:
     /* Receives, waiting for an item. Empty: the channel is closed, and holds nothing any more. */
     std::optional<T> recv() { return recv_until(forever); }
 
-    /* The same, but empty also if the deadline has passed; or, for try_recv, which never waits and may be called outside of
-     * tasks, if recv would wait. done() tells which. */
+    /* The same, but empty also if the deadline has passed; or, for try_recv, which never waits and may be called
+     * outside of tasks, if recv would wait. done() tells which. */
     std::optional<T> recv_until(time_point deadline)
     {
         return take(COIR_ETIMEDOUT, [this, deadline](void *to) {
@@ -759,7 +840,7 @@ public:
     {
         std::int64_t count = coir_chan_count(chan_.get());
         if (count < 0)
-            fail(static_cast<int>(count));
+            detail::throw_code(static_cast<int>(count));
         return static_cast<std::size_t>(count);
     }
 
@@ -925,17 +1006,17 @@ private:
 
 /* ---- groups ---- */
 
-/* Tasks that belong together and end together. The first exception that leaves one of them fails the group: the others are
- * cancelled, and wait() throws it.
+/* Tasks that belong together and end together. The first exception that leaves one of them fails the group: the others
+ * are cancelled, and wait() throws it.
  *
  *     coir::with_group([&](coir::group &group) {
  *         group.spawn([&] { one = download("one"); });
  *         group.spawn([&] { two = download("two"); });
  *     });
  *
- * The destructor of a group that wait() has not seen to its end fails the group, since nobody will hear of its errors, and
- * waits until its tasks have ended. That may suspend while an exception is flying: with_group does not. A group that cannot
- * be waited for, or belongs to another thread, is left as it is. */
+ * The destructor of a group that wait() has not seen to its end fails the group, since nobody will hear of its errors,
+ * and waits until its tasks have ended. That may suspend while an exception is flying: with_group does not. A group
+ * that cannot be waited for, or belongs to another thread, is left as it is. */
 class group {
 public:
     /* Its tasks will run in that executor; or in the one that runs. Errors: as coir_group_create. */
@@ -946,8 +1027,8 @@ public:
     group(group &&) = default;
     group &operator=(group &&) = default;
 
-    /* Spawns a task into the group; what the callable returns is dropped. Throws coir::canceled if the group has failed.
-     * Other errors: as coir_group_spawn. */
+    /* Spawns a task into the group; what the callable returns is dropped. Throws coir::canceled if the group has
+     * failed. Other errors: as coir_group_spawn. */
     template <class Callable> void spawn(Callable &&callable, const options &opt = {})
     {
         auto job = detail::make_job<group_job>(std::forward<Callable>(callable));
@@ -962,15 +1043,16 @@ public:
     /* Cancels all tasks; wait() throws coir::canceled. */
     void cancel() { fail(COIR_ECANCELED); }
 
-    /* Waits until all tasks have ended; then throws what the group failed with, if it did. Outside of any task it runs the
-     * executor. coir::canceled also if the caller was cancelled, which cancels the tasks. Errors: as coir_group_wait. */
+    /* Waits until all tasks have ended; then throws what the group failed with, if it did. Outside of any task it runs
+     * the executor. coir::canceled also if the caller was cancelled, which cancels the tasks. Errors: as
+     * coir_group_wait. */
     void wait() { wait_until(forever); }
 
     /* The same, but false if the deadline has passed: the tasks go on. */
     bool wait_until(time_point deadline)
     {
         int result = coir_group_wait_until(native_handle(), detail::count(deadline));
-        if (result == failed_by_exception)
+        if (result == failed_by_exception && state_->first != nullptr)
             std::rethrow_exception(state_->first);
         return detail::succeeded(result, COIR_ETIMEDOUT);
     }
@@ -1025,9 +1107,9 @@ private:
     std::unique_ptr<state, close> state_;
 };
 
-/* Calls body(group) with a new group in the executor that runs, then waits for the tasks that it has spawned. The body counts as
- * one of them: an exception that leaves it fails the group. Throws the first exception of all. Errors: as coir_group_create and
- * coir_group_wait. */
+/* Calls body(group) with a new group in the executor that runs, then waits for the tasks that it has spawned. The body
+ * counts as one of them: an exception that leaves it fails the group. Throws the first exception of all. Errors: as
+ * coir_group_create and coir_group_wait. */
 template <class Body> void with_group(Body &&body)
 {
     group all;

@@ -89,19 +89,20 @@ static int run_until_gathered(const struct gathering *g, int64_t deadline)
 
 /* ---- one ---- */
 
-/* May the caller have what is there already? A fiber that is ending cannot wait, but may clean up; a task that is cancelled is
- * to be told so. */
-static bool may_collect(void)
+/* A fiber that is ending cannot wait, but may have what is there already, to clean up. */
+static bool is_ending(void)
 {
-    return coir__why_not_wait() == COIR_ENOTTASK || (coir__thread_now()->current->special & COIR__ENDING);
+    return coir__thread_now()->current->special & COIR__ENDING;
 }
 
 static int wait_in_task(struct coir__caller caller, coir_task *t, int64_t deadline)
 {
-    int error;
+    int error = check(t);
 
     if (t == caller.task)
         return COIR_EDEADLK;
+    if (error != COIR_OK || t->ended)
+        return error;
     if (coir__is_past(caller.exec, deadline))
         return COIR_ETIMEDOUT;
     t->awaiter = caller.task;
@@ -112,18 +113,15 @@ static int wait_in_task(struct coir__caller caller, coir_task *t, int64_t deadli
 
 static int wait_for_one(coir_task *t, int64_t deadline)
 {
-    struct coir__caller caller = {NULL, NULL, NULL};
-    bool may_wait = coir__may_wait(&caller);
+    struct coir__caller caller;
     int error;
 
-    if (!may_wait && !may_collect())
-        return COIR_ECANCELED;
-    error = check(t);
-    if (error != COIR_OK || t->ended)
-        return error;
-    if (may_wait)
+    if (coir__may_wait(&caller))
         return wait_in_task(caller, t, deadline);
-    return coir__why_not_wait() == COIR_ENOTTASK ? run_until_one(t, deadline) : COIR_ECANCELED;
+    error = check(t);
+    if (coir__why_not_wait() == COIR_ECANCELED)
+        return is_ending() && error == COIR_OK && t->ended ? COIR_OK : COIR_ECANCELED;
+    return error != COIR_OK || t->ended ? error : run_until_one(t, deadline);
 }
 
 int coir_await_until(coir_task *t, int64_t deadline, void **result)
@@ -142,20 +140,20 @@ int coir_await(coir_task *t, void **result)
 
 /* ---- several ---- */
 
-/* Notes in the first `n` tasks who awaits them, or that nobody does. */
 static void unmark(coir_task *const *t, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         t[i]->awaiter = NULL;
 }
 
-/* One that occurs twice is found by its mark. */
+/* Notes in each task who awaits it: the caller, or outside of tasks its executor. One that occurs twice is found by its
+ * mark. */
 static int mark(coir_task *const *t, size_t n, coir_task *caller)
 {
+    if (t == NULL && n > 0)
+        return COIR_EINVAL;
     for (size_t i = 0; i < n; i++) {
-        int error = check(t[i]);
-        if (error == COIR_OK && t[i] == caller)
-            error = COIR_EDEADLK;
+        int error = caller != NULL && t[i] == caller ? COIR_EDEADLK : check(t[i]);
         if (error != COIR_OK) {
             unmark(t, i);
             return error;
@@ -165,7 +163,7 @@ static int mark(coir_task *const *t, size_t n, coir_task *caller)
     return COIR_OK;
 }
 
-static int wait_for_marked_in_task(struct coir__caller caller, struct gathering *g, int64_t deadline)
+static int gather_in_task(struct coir__caller caller, struct gathering *g, int64_t deadline)
 {
     if (coir__is_past(caller.exec, deadline))
         return COIR_ETIMEDOUT;
@@ -174,28 +172,51 @@ static int wait_for_marked_in_task(struct coir__caller caller, struct gathering 
     return coir__suspend(caller, &awaits_several, g, deadline);
 }
 
+static int wait_in_task_for(struct coir__caller caller, struct gathering *g, int64_t deadline)
+{
+    int error = mark(g->tasks, g->count, caller.task);
+
+    if (error != COIR_OK)
+        return error;
+    if (!is_gathered(g))
+        error = gather_in_task(caller, g, deadline);
+    unmark(g->tasks, g->count);
+    return error;
+}
+
+static int wait_outside_for(const struct gathering *g, int64_t deadline)
+{
+    int error = mark(g->tasks, g->count, NULL);
+
+    if (error != COIR_OK)
+        return error;
+    if (!is_gathered(g))
+        error = run_until_gathered(g, deadline);
+    unmark(g->tasks, g->count);
+    return error;
+}
+
+/* Of a task that must not wait. */
+static int collect_ended(const struct gathering *g)
+{
+    int error = is_ending() ? mark(g->tasks, g->count, NULL) : COIR_ECANCELED;
+
+    if (error != COIR_OK)
+        return COIR_ECANCELED;
+    error = is_gathered(g) ? COIR_OK : COIR_ECANCELED;
+    unmark(g->tasks, g->count);
+    return error;
+}
+
+/* Waits until so many of the tasks have ended. */
 static int wait_for(coir_task *const *t, size_t n, size_t needed, int64_t deadline)
 {
     struct gathering gathering = {t, n, needed};
-    struct coir__caller caller = {NULL, NULL, NULL};
-    bool may_wait = coir__may_wait(&caller);
-    int error;
+    struct coir__caller caller;
 
-    if (!may_wait && !may_collect())
-        return COIR_ECANCELED;
-    if (t == NULL && n > 0)
-        return COIR_EINVAL;
-    error = mark(t, n, may_wait ? caller.task : NULL);
-    if (error != COIR_OK)
-        return error;
-    if (is_gathered(&gathering))
-        error = COIR_OK;
-    else if (may_wait)
-        error = wait_for_marked_in_task(caller, &gathering, deadline);
-    else
-        error = coir__why_not_wait() == COIR_ENOTTASK ? run_until_gathered(&gathering, deadline) : COIR_ECANCELED;
-    unmark(t, n);
-    return error;
+    if (coir__may_wait(&caller))
+        return wait_in_task_for(caller, &gathering, deadline);
+    return coir__why_not_wait() == COIR_ECANCELED ? collect_ended(&gathering) : wait_outside_for(&gathering, deadline);
 }
 
 int coir_await_all_until(coir_task *const *t, size_t n, int64_t deadline, void **results)
@@ -216,11 +237,9 @@ int coir_await_all(coir_task *const *t, size_t n, void **results)
 
 int coir_await_any_until(coir_task *const *t, size_t n, int64_t deadline, size_t *which)
 {
-    int error;
+    /* Without what it needs: as with no array of tasks. */
+    int error = n > 0 && which != NULL ? wait_for(t, n, 1, deadline) : wait_for(NULL, 1, 1, deadline);
 
-    if (n == 0 || which == NULL)
-        return COIR_EINVAL;
-    error = wait_for(t, n, 1, deadline);
     if (error != COIR_OK)
         return error;
     for (*which = 0; !t[*which]->ended; ++*which)

@@ -30,7 +30,8 @@ struct coir__switches {
     coir__switch_fn *in;   /* from a resumer into a fiber */
     coir__switch_fn *out;  /* from a fiber to its resumer */
     coir__switch_fn *over; /* from a fiber to another, which takes its place under the same resumer */
-    coir__switch_fn *across; /* from a fiber to another, and neither's relation to its resumer changes: between tasks */
+    coir__switch_fn *across; /* from a fiber to another, and neither's relation to its resumer changes: between tasks. Or
+                                to itself: a task that yields may be the only one */
 };
 
 /* Floating-point control: as much of it as the ABI calls callee-saved, in whatever form the backend likes. */

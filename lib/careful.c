@@ -99,6 +99,8 @@ static void leave_chain(coir_fiber *from)
 
 static int careful_across(struct coir__context *from, struct coir__context *to, int result)
 {
+    if (from == to)
+        return result;
     tell(from, to);
     if (keeps_fpenv) {
         leave_chain(fiber_of(from));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* chan.c - channels.
  *
- * Whoever finds a partner waiting does the work for both: copies the item, and makes the other ready. So a call that has
- * to wait has nothing to do when it comes back. */
+ * Whoever finds a partner waiting does the work for both: copies the item, and makes the other ready. So a call that
+ * has to wait has nothing to do when it comes back. */
 
 #include <config.h>
 
@@ -72,9 +72,11 @@ int coir__chan_pull(coir_chan *c, void *item)
 
 static int check(const coir_chan *c, const void *item)
 {
-    if (c == NULL || (item == NULL && c->item_size > 0))
-        return COIR_EINVAL;
-    return coir__thread_check(c->thread);
+    int error = c != NULL ? coir__thread_check(c->thread) : COIR_EINVAL;
+
+    if (error != COIR_OK)
+        return error;
+    return item != NULL || c->item_size == 0 ? COIR_OK : COIR_EINVAL;
 }
 
 int coir_chan_try_send(coir_chan *c, const void *item)

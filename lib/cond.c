@@ -24,6 +24,7 @@ static void retake(coir_task *task, int code)
     coir_mutex *m = task->waiter.item;
 
     coir__queue_remove(&task->waiter);
+    m->wanted--;
     if (!coir__mutex_is_taken(m)) {
         coir__mutex_take(m, task);
         coir__ready(task, code);
@@ -91,6 +92,7 @@ int coir_cond_wait_until(coir_cond *c, coir_mutex *m, int64_t deadline)
     if (coir__is_past(caller.exec, deadline))
         return COIR_ETIMEDOUT;
     coir__mutex_pass_on(m);
+    m->wanted++;
     caller.task->waiter.item = m;
     coir__queue_add(&c->waiting, &caller.task->waiter);
     return coir__suspend(caller, &waits, c, deadline);

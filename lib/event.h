@@ -15,12 +15,12 @@ void coir__event_destroy(struct coir__event *event);
 /* Ends the wait that goes on, or the next one. Any thread may call it. */
 void coir__event_set(struct coir__event *event);
 
-/* Waits until the event is set, which it then no longer is, or until coir__os_now() is `deadline`; INT64_MAX: without end. It
- * may also return early. */
+/* Waits until the event is set, which it then no longer is, or until coir__os_now() is `deadline`; INT64_MAX: without
+ * end. It may also return early. */
 void coir__event_wait(struct coir__event *event, int64_t deadline);
 
-/* In the child of a fork, with the lock held: makes all events new, for a thread that is no more may have been in the middle
- * of setting one. Of POSIX only. */
+/* In the child of a fork, with the lock held: makes all events new, for a thread that is no more may have been in the
+ * middle of setting one. Of POSIX only. */
 void coir__events_forked(void);
 
 #endif

@@ -13,30 +13,42 @@
 #include "task.h"
 #include "thread.h"
 
-/* How many steps from task to task there are at least before the executor looks outside: a look costs as much as some ten
- * steps, mostly for the clock. */
-#define STEPS_OF_A_TURN 64
+/* How many steps from task to task there are at least before the executor looks outside: a look costs as much as some
+ * ten steps, mostly for the clock. */
+#define STEPS_OF_A_TURN 128
+
+/* So many tasks and their stacks are more than the caches next to a processor hold. */
+#define MANY_TASKS 1024
+
+static coir_task no_task = {.unwilling = true};
+coir_exec coir__no_exec = {.running = &no_task, .home = &no_task};
 
 /* ---- the loop: the executor's own fiber ---- */
 
 static void begin_turn(coir_exec *e)
 {
-    uint32_t ready = e->tail - e->head;
+    uint32_t ready = coir__ready_count(e);
+    uint32_t head = coir__head(e) & e->mask;
 
-    e->turn_end = e->head + (e->one_turn || ready > STEPS_OF_A_TURN ? ready : STEPS_OF_A_TURN);
-    e->limit = e->shuffled ? e->head : e->turn_end;
+    e->ends = head * COIR__ONE_HEAD + (head + ready) * COIR__ONE_TAIL;
+    e->turn_end = head + (e->one_turn || ready > STEPS_OF_A_TURN ? ready : STEPS_OF_A_TURN);
+    e->many = ready >= MANY_TASKS && !e->shuffled;
+    e->looks = e->shuffled || e->many;
+    e->limit = e->looks ? head : e->turn_end;
+    e->turn_over = false;
 }
 
 void coir__exec_end_turn(coir_exec *e)
 {
-    e->turn_end = e->head;
-    e->limit = e->head;
+    e->turn_end = coir__head(e);
+    e->limit = coir__head(e);
+    e->turn_over = true;
 }
 
 /* If nothing outside wants to be looked at, the next turn can begin at once. */
 static bool prolong_turn(coir_exec *e)
 {
-    if (e->one_turn || e->stopping || e->has_poller || e->timers.count > 0 || coir__is_posted(e))
+    if (e->one_turn || e->turn_over || e->has_poller || e->timers.count > 0 || coir__is_posted(e))
         return false;
     begin_turn(e);
     return true;
@@ -45,28 +57,34 @@ static bool prolong_turn(coir_exec *e)
 /* Brings a task, drawn from those of this turn, to the head. */
 static void shuffle(coir_exec *e)
 {
-    uint32_t ready = e->tail - e->head;
-    uint32_t left = e->turn_end - e->head;
-    uint32_t drawn = e->head + (uint32_t)(coir__exec_random(e) % (left < ready ? left : ready));
+    uint32_t head = coir__head(e);
+    uint32_t ready = coir__ready_count(e);
+    uint32_t left = e->turn_end - head;
+    uint32_t drawn = head + (uint32_t)(coir__exec_random(e) % (left < ready ? left : ready));
     coir_task *task = e->ring[drawn & e->mask];
 
-    e->ring[drawn & e->mask] = e->ring[e->head & e->mask];
-    e->ring[e->head & e->mask] = task;
+    e->ring[drawn & e->mask] = e->ring[head & e->mask];
+    e->ring[head & e->mask] = task;
+}
+
+/* Takes the next task where each step is looked at. */
+static coir_task *look_and_take(coir_exec *e)
+{
+    coir_task *task;
+
+    if (e->shuffled)
+        shuffle(e);
+    task = coir__ready_take(e);
+    e->limit = coir__head(e);
+    return task;
 }
 
 /* Who is next: a task, or the loop if there is none or the turn is over. */
 static coir_task *next_task(coir_exec *e)
 {
-    coir_task *task;
-
-    if (e->head == e->tail || (e->head == e->turn_end && !prolong_turn(e)))
+    if (coir__ready_count(e) == 0 || (coir__head(e) == e->turn_end && !prolong_turn(e)))
         return e->home;
-    if (!e->shuffled)
-        return coir__ready_take(e);
-    shuffle(e);
-    task = coir__ready_take(e);
-    e->limit = e->head;
-    return task;
+    return e->looks ? look_and_take(e) : coir__ready_take(e);
 }
 
 COIR__NOINLINE int coir__go_on_unusual(struct coir__thread *thread, coir_exec *e, coir_fiber *from)
@@ -134,7 +152,7 @@ static void jump_to(coir_exec *e, int64_t time)
 
 static bool has_work(const coir_exec *e)
 {
-    return e->head != e->tail || e->stopping || coir__is_posted(e);
+    return coir__ready_count(e) > 0 || e->stopping || coir__is_posted(e);
 }
 
 /* Lets the poller handle what has happened, without waiting. */
@@ -225,7 +243,7 @@ static int turn(coir_exec *e, int64_t deadline)
 
     if (error < 0)
         return error;
-    if (e->head == e->tail || e->stopping)
+    if (coir__ready_count(e) == 0 || e->stopping)
         return COIR_OK;
     begin_turn(e);
     coir__enter(coir__thread_now(), e->loop, NULL, NULL);
@@ -385,7 +403,7 @@ static int reserve_ring(coir_exec *e, uint32_t capacity)
 
     if (ring == NULL)
         return COIR_ENOMEM;
-    for (uint32_t i = e->head; i != e->tail; i++)
+    for (uint32_t i = coir__head(e); i != coir__tail(e); i++)
         ring[i & (capacity - 1)] = e->ring[i & e->mask];
     coir__release(e->ring, ((size_t)e->mask + 1) * sizeof *ring);
     e->ring = ring;
@@ -568,7 +586,9 @@ int coir_exec_tasks(const coir_exec *e)
 
 coir_exec *coir_exec_current(void)
 {
-    return coir__thread_now()->exec;
+    coir_exec *e = coir__thread_now()->exec;
+
+    return e != &coir__no_exec ? e : NULL;
 }
 
 int coir_exec_cancel(coir_exec *e)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* exec.h - what an executor is inside: the queue of ready tasks, and what is outside of it.
  *
- * Turns. coir_exec_run and its like look outside (posted functions, timers, the poller), then switch to the executor's own
- * fiber, the loop, which goes on to the first ready task; each task goes on to the next; and when the turn is over, the last
- * one goes back to the loop, and that to the caller. The loop is the resumer of all roots. It is always suspended in the
- * same place while tasks run, so walks of their stacks can go on there, and from there into the caller. */
+ * Turns. coir_exec_run and its like look outside (posted functions, timers, the poller), then switch to the executor's
+ * own fiber, the loop, which goes on to the first ready task; each task goes on to the next; and when the turn is over,
+ * the last one goes back to the loop, and that to the caller. The loop is the resumer of all roots. It is always
+ * suspended in the same place while tasks run, so walks of their stacks can go on there, and from there into the
+ * caller. */
 
 #ifndef COIR__EXEC_H
 #define COIR__EXEC_H
@@ -22,17 +23,20 @@ struct coir__posted;
 struct coir__event;
 
 struct coir_exec {
-    /* The ready queue: a ring. Indices count on for ever and are masked; so head == tail is empty. Both it and the heap of
-     * timers always have room for every task. What a switch between tasks touches is in 64 bytes. */
+    /* The ready queue: a ring. Its indices are masked; head == tail is empty. Both it and the heap of timers always
+     * have room for every task. What a switch between tasks touches is in 64 bytes. */
     coir_task **ring;
     coir_task *running; /* the current task; `home` outside of tasks */
+    uint64_t ends;     /* the ring's head below, its tail above: one word, for a task that yields moves both. Each turn
+                          begins with a small head, so neither overflows */
     uint32_t mask;
-    uint32_t head;
-    uint32_t tail;
-    uint32_t limit;    /* where the next task is not simply taken from the head: the end of the turn; or `head`, always,
-                          where the order is shuffled */
+    uint32_t limit;    /* where the next task is not simply taken from the head: the end of the turn; or the head, always,
+                          where each step is looked at */
     uint32_t turn_end;
+    bool looks;        /* each step is looked at: the order is shuffled, or there are many tasks */
+    bool many;         /* there are so many that those who come up had better be prefetched */
     bool one_turn;     /* the turn must not be prolonged */
+    bool turn_over;    /* coir__exec_end_turn was called */
     bool shuffled;
     bool active;       /* it runs: coir_exec_run or the like is on the stack */
     bool stopping;     /* coir_exec_stop was called */
@@ -45,8 +49,8 @@ struct coir_exec {
     uint32_t alive;    /* tasks that have not ended */
     uint32_t holds;
     uint32_t groups;   /* that have not been destroyed */
-    uint32_t select_turn;
-    coir_task *tasks;  /* all, also those that have ended */
+    coir_task *tasks;  /* all, also those that have ended, in the order in which they were spawned */
+    coir_task *last_task;
     coir_task *unused; /* memory for tasks, linked by `next` */
     uint32_t unused_count;
     coir_task *corpse; /* a detached task that has ended: it stood on its fiber till the last switch was over, so it is up
@@ -67,6 +71,9 @@ struct coir_exec {
     coir_poller poller;
 };
 
+/* What a thread's record has that runs no executor: one without tasks. */
+extern coir_exec coir__no_exec;
+
 /* exec.c: COIR_OK if the calling thread may use it, else COIR_EINVAL or COIR_ETHREAD. */
 int coir__exec_check(const coir_exec *e);
 
@@ -76,8 +83,8 @@ int64_t coir__exec_now(const coir_exec *e);
 /* exec.c: ends the turn when the running task suspends. */
 void coir__exec_end_turn(coir_exec *e);
 
-/* exec.c: runs turns, outside of any task of it, until is_done(arg) is true or the deadline has come: COIR_OK, COIR_ETIMEDOUT,
- * COIR_EBUSY, COIR_EDEADLK, COIR_EAGAIN, or a code of the poller's. */
+/* exec.c: runs turns, outside of any task of it, until is_done(arg) is true or the deadline has come: COIR_OK,
+ * COIR_ETIMEDOUT, COIR_EBUSY, COIR_EDEADLK, COIR_EAGAIN, or a code of the poller's. */
 int coir__exec_run_until(coir_exec *e, bool (*is_done)(const void *arg), const void *arg, int64_t deadline);
 
 /* exec.c: makes room for one more task in the ring and the heap: COIR_OK or COIR_ENOMEM. */
@@ -106,15 +113,48 @@ void coir__forget_posted(coir_exec *e);
 /* report.c: tells of the deadlock. */
 void coir__report_deadlock(const coir_exec *e);
 
-/* The ready queue. */
+/* The ends of the ready queue. */
+#define COIR__ONE_HEAD ((uint64_t)1)
+#define COIR__ONE_TAIL ((uint64_t)1 << 32)
+
+static inline uint32_t coir__head(const coir_exec *e)
+{
+    return (uint32_t)e->ends;
+}
+
+static inline uint32_t coir__tail(const coir_exec *e)
+{
+    return (uint32_t)(e->ends >> 32);
+}
+
+/* How many tasks are ready. */
+static inline uint32_t coir__ready_count(const coir_exec *e)
+{
+    return coir__tail(e) - coir__head(e);
+}
+
 static inline void coir__ready_add(coir_exec *e, coir_task *task)
 {
-    e->ring[e->tail++ & e->mask] = task;
+    e->ring[coir__tail(e) & e->mask] = task;
+    e->ends += COIR__ONE_TAIL;
 }
 
 static inline coir_task *coir__ready_take(coir_exec *e)
 {
-    return e->ring[e->head++ & e->mask];
+    coir_task *task = e->ring[coir__head(e) & e->mask];
+
+    e->ends += COIR__ONE_HEAD;
+    return task;
+}
+
+/* Both at once: adds one and takes another, or the same if it is alone. */
+static inline coir_task *coir__ready_exchange(coir_exec *e, coir_task *task)
+{
+    uint64_t ends = e->ends;
+
+    e->ring[(uint32_t)(ends >> 32) & e->mask] = task;
+    e->ends = ends + COIR__ONE_HEAD + COIR__ONE_TAIL;
+    return e->ring[(uint32_t)ends & e->mask];
 }
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* gen.c - generators. A generator is a fiber that is resumed and suspended here, with a place for the item in between; to
- * everybody else it is busy. */
+/* gen.c - generators. A generator is a fiber that is resumed and suspended here, with a place for the item in between;
+ * to everybody else it is busy. */
 
 #include <config.h>
 
@@ -113,11 +113,11 @@ COIR__HOT int coir_gen_next(coir_gen *g, void *item)
 
 static int check_yield(const coir_gen *g, const void *item, const coir_fiber *f)
 {
-    if (g == NULL || item == NULL)
-        return COIR_EINVAL;
-    if (g->fiber != f)
+    if ((f->special & COIR__ROOT) || (g != NULL && g->fiber != f))
         return COIR_ENOTFIBER;
-    return f->special & COIR__ENDING ? COIR_ECANCELED : COIR_OK;
+    if (f->special & COIR__ENDING)
+        return COIR_ECANCELED;
+    return g != NULL && item != NULL ? COIR_OK : COIR_EINVAL;
 }
 
 /* An item that is no number or pointer, or a mistake. */

@@ -15,7 +15,8 @@
 struct coir_group {
     coir_exec *exec;
     uint64_t thread;  /* the number of its thread */
-    coir_task *tasks; /* those that have not ended */
+    coir_task *tasks; /* those that have not ended, in the order in which they were spawned */
+    coir_task *last_task;
     unsigned count;
     int code;         /* what it failed with, or COIR_OK */
     unsigned waiting_outside; /* calls that run the executor until the group is done */
@@ -27,10 +28,12 @@ struct coir_group {
 static void add_task(coir_group *g, coir_task *task)
 {
     task->group = g;
-    task->group_next = g->tasks;
-    if (g->tasks != NULL)
-        g->tasks->group_previous = task;
-    g->tasks = task;
+    task->group_previous = g->last_task;
+    if (g->last_task != NULL)
+        g->last_task->group_next = task;
+    else
+        g->tasks = task;
+    g->last_task = task;
     g->count++;
 }
 
@@ -42,6 +45,8 @@ static void remove_task(coir_group *g, coir_task *task)
         g->tasks = task->group_next;
     if (task->group_next != NULL)
         task->group_next->group_previous = task->group_previous;
+    else
+        g->last_task = task->group_previous;
     g->count--;
 }
 
@@ -243,7 +248,8 @@ int coir_group_destroy(coir_group *g)
     error = coir__thread_check_destroy(g->thread);
     if (error != COIR_OK)
         return error;
-    if (g->count > 0 || g->waiting.first != NULL || g->waiting_outside > 0)
+    /* What waits for it in a thread that has ended will not come back. */
+    if (g->count > 0 || (g->thread == coir__thread_now()->number && (g->waiting.first != NULL || g->waiting_outside > 0)))
         return COIR_EBUSY;
     g->exec->groups--;
     coir__release(g, sizeof *g);

@@ -7,10 +7,16 @@
 #if defined(__GNUC__)
 #define coir__unlikely(condition) __builtin_expect((condition), 0)
 #define COIR__NOINLINE __attribute__((noinline))
-/* At the start of a cache line: a function of a few dozen instructions that runs at every switch costs a tenth more when
- * it lies across one line more than it must. */
+/* At the start of a cache line: a function of a few dozen instructions that runs at every switch costs a tenth more
+ * when it lies across one line more than it must. */
 #define COIR__HOT __attribute__((noinline, aligned(64)))
+/* Asks for the cache line at an address. A function that does nothing else is taken for one without any effect (gcc 12),
+ * and calls of it are left out, unless it is forced to be inline, which happens before. */
+#define coir__prefetch(address) __builtin_prefetch(address)
+#define COIR__FORCE_INLINE inline __attribute__((always_inline))
 #else
+#define coir__prefetch(address) ((void)(address))
+#define COIR__FORCE_INLINE inline
 #define coir__unlikely(condition) (condition)
 #define COIR__NOINLINE
 #define COIR__HOT

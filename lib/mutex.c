@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* mutex.c - mutual exclusion of tasks. A mutex that is given up goes straight to the task that waits longest: it is never
- * free while somebody waits. */
+/* mutex.c - mutual exclusion of tasks. A mutex that is given up goes straight to the task that waits longest: it is
+ * never free while somebody waits. */
 
 #include <config.h>
 
@@ -145,7 +145,7 @@ int coir_mutex_destroy(coir_mutex *m)
     error = coir__thread_check_destroy(m->thread);
     if (error != COIR_OK)
         return error;
-    if (m->thread == coir__thread_now()->number && (m->waiting.first != NULL || m->holder != NULL))
+    if (m->thread == coir__thread_now()->number && (m->waiting.first != NULL || m->holder != NULL || m->wanted > 0))
         return COIR_EBUSY;
     coir__release(m, sizeof *m);
     return COIR_OK;

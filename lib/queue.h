@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* queue.h - queues of tasks that wait for something, the longest first. Their links lie in the tasks, or in the cases of a
- * coir_select. */
+/* queue.h - queues of tasks that wait for something, the longest first. Their links lie in the tasks, or in the cases
+ * of a coir_select. */
 
 #ifndef COIR__QUEUE_H
 #define COIR__QUEUE_H

@@ -18,13 +18,13 @@ struct selection {
 
 static int check_case(const coir_select_case *one)
 {
+    int error = one->chan != NULL ? coir__thread_check(one->chan->thread) : COIR_OK;
+
+    if (error != COIR_OK)
+        return error;
     if (one->operation != COIR_RECV && one->operation != COIR_SEND)
         return COIR_EINVAL;
-    if (one->chan == NULL)
-        return COIR_OK;
-    if (one->item == NULL && one->chan->item_size > 0)
-        return COIR_EINVAL;
-    return coir__thread_check(one->chan->thread);
+    return one->chan != NULL && one->item == NULL && one->chan->item_size > 0 ? COIR_EINVAL : COIR_OK;
 }
 
 static int check(const coir_select_case *cases, size_t n, const size_t *which)
@@ -46,15 +46,15 @@ static int attempt(const coir_select_case *one)
     return one->operation == COIR_SEND ? coir__chan_push(one->chan, one->item) : coir__chan_pull(one->chan, one->item);
 }
 
-/* Where the search begins: another place each time, so that no case is for ever behind another. */
+/* Where the search begins: at another case each time for each task, so that none is for ever behind another. */
 static size_t first_place(size_t n)
 {
-    static uint32_t turn_without_executor; /* of any thread: it is of no consequence who counts on */
-    coir_exec *e = coir__thread_now()->exec;
+    struct coir__thread *thread = coir__thread_now();
+    coir_exec *e = thread->exec;
 
-    if (e != NULL && e->shuffled)
+    if (e->shuffled)
         return (size_t)(coir__exec_random(e) % n);
-    return (e != NULL ? e->select_turn++ : turn_without_executor++) % n;
+    return (e->running != e->home ? e->running->selects++ : thread->selects++) % n;
 }
 
 /* Does the first that can be done: COIR_EAGAIN if none can. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* sem.c - semaphores. A permit that is added goes straight to the task that waits longest: there is none to be had while
- * somebody waits. */
+/* sem.c - semaphores. A permit that is added goes straight to the task that waits longest: there is none to be had
+ * while somebody waits. */
 
 #include <config.h>
 

@@ -106,7 +106,7 @@ COIR__HOT int coir_resume(coir_fiber *f, void *value, void **result)
 /* Why the current fiber may not suspend, or COIR_OK. */
 static int check_suspendable(const coir_fiber *f)
 {
-    if (f->special & COIR__ROOT)
+    if ((f->special & COIR__ROOT) || ((f->special & COIR__KEPT) && f->keeper->yield_error == COIR_ENOTFIBER))
         return COIR_ENOTFIBER;
     if (f->special & COIR__ENDING)
         return COIR_ECANCELED;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* task.h - what a task is inside, and how one waits.
  *
- * A task is its root fiber and a leaf, the innermost fiber that runs in it. Waiting saves the leaf and continues the leaf of
- * the next ready task; the fibers between root and leaf notice nothing.
+ * A task is its root fiber and a leaf, the innermost fiber that runs in it. Waiting saves the leaf and continues the
+ * leaf of the next ready task; the fibers between root and leaf notice nothing.
  *
- * Whoever makes something happen that a task waits for does all that is to be done about it, before the task runs again: takes
- * it out of queues, copies items, unsets its timer, notes what its call is to return. So the calls that wait can end in the
- * switch, by a jump, for the same reason as those of switch.c. */
+ * Whoever makes something happen that a task waits for does all that is to be done about it, before the task runs
+ * again: takes it out of queues, copies items, unsets its timer, notes what its call is to return. So the calls that
+ * wait can end in the switch, by a jump, for the same reason as those of switch.c. */
 
 #ifndef COIR__TASK_H
 #define COIR__TASK_H
@@ -28,13 +28,15 @@ struct coir__wait {
     const char *report; /* what a task that waits so does, for reports: "receives from channel" */
     bool for_task;      /* what it waits for is a task, whose name can be told */
 
-    /* Ends the wait without what it was for, by time or cancellation: makes the task ready, with `code` or with what that
-     * means for this kind. NULL: it cannot be ended so, for now. */
+    /* Ends the wait without what it was for, by time or cancellation: makes the task ready, with `code` or with what
+     * that means for this kind. NULL: it cannot be ended so, for now. */
     void (*give_up)(coir_task *task, int code);
 };
 
 struct coir_task {
     /* What a switch between tasks touches. */
+    coir_fiber *yielder;           /* the fiber that has yielded, while its next yield would find all that follows as it is to
+                                      be: the task has not waited otherwise since, and nobody has cancelled it */
     coir_fiber *leaf;              /* where it continues; stale while it runs */
     const struct coir__wait *wait; /* how it waits; NULL once that is over; stale while it runs */
     int code;                      /* what the call in which it waits is to return */
@@ -54,6 +56,7 @@ struct coir_task {
     void (*fn)(void);          /* what it runs: of the type that its root's first function knows */
     void *arg;
     void *result;
+    unsigned selects; /* how often it has called coir_select */
     coir_task *next; /* in its executor's list of all; or of unused ones */
     coir_task *previous;
     struct coir_mutex *held;  /* the mutexes that it holds */
@@ -103,7 +106,7 @@ static inline int coir__go_to(struct coir__thread *thread, coir_exec *e, coir_fi
 
 static inline int coir__go_on(struct coir__thread *thread, coir_exec *e, coir_fiber *from)
 {
-    if (coir__unlikely(e->head == e->limit || e->head == e->tail))
+    if (coir__unlikely(coir__head(e) == e->limit || coir__ready_count(e) == 0))
         return coir__go_on_unusual(thread, e, from);
     return coir__go_to(thread, e, from, coir__ready_take(e));
 }
@@ -134,7 +137,7 @@ static inline bool coir__may_wait(struct coir__caller *out)
     struct coir__thread *thread = coir__thread_here();
     coir_exec *e = thread->exec;
 
-    if (coir__unlikely(e == NULL || e->running->unwilling || (thread->current->special & COIR__ENDING)))
+    if (coir__unlikely(e->running->unwilling || (thread->current->special & COIR__ENDING)))
         return false;
     out->thread = thread;
     out->exec = e;
@@ -157,6 +160,7 @@ static inline int coir__suspend(struct coir__caller caller, const struct coir__w
 {
     coir_fiber *f = caller.thread->current;
 
+    caller.task->yielder = NULL;
     caller.task->leaf = f;
     caller.task->wait = wait;
     caller.task->target = target;

@@ -6,17 +6,20 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "exec.h"
 #include "likely.h"
 #include "os.h"
 #include "thread.h"
 
 struct coir__thread coir__no_thread = {
     .current = &coir__no_thread.root,
+    .exec = &coir__no_exec,
     .root = {.special = COIR__ROOT},
     .handles = {.count = COIR__HANDLES_MOST}, /* so that it takes none */
 };
 struct coir__thread coir__thread_ended = {
     .current = &coir__thread_ended.root,
+    .exec = &coir__no_exec,
     .ended = true,
     .root = {.special = COIR__ROOT},
 };
@@ -94,6 +97,7 @@ static int make(struct coir__thread **out)
         return COIR_ENOMEM;
     memset(thread, 0, sizeof *thread);
     thread->current = &thread->root;
+    thread->exec = &coir__no_exec;
     thread->root.special = COIR__ROOT;
     thread->root.life = COIR__STARTED;
     thread->root.owner = thread;

@@ -12,12 +12,13 @@
 
 struct coir__thread {
     coir_fiber *current;         /* the fiber that runs, or &root */
-    struct coir_exec *exec;      /* the executor that runs in it, the innermost; or NULL */
+    struct coir_exec *exec;      /* the executor that runs in it, the innermost; or coir__no_exec */
     uint64_t number;             /* no other thread of the process has it, before or after; from 1 */
     bool ended;                  /* there is no such thread any more */
     coir_fiber root;             /* stands for the thread itself, as resumer of its outermost fibers */
     coir_fiber *fibers;          /* its fibers that have not ended */
     uint64_t next_serial;        /* for its next fiber */
+    unsigned selects;            /* how often it has called coir_select outside of tasks */
     struct coir__stack leaving;  /* the stack of the fiber that ended last. It stood on it till its last switch was over,
                                     so it is up to the next call that comes by to use it or give it back */
     struct coir__handles handles;

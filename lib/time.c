@@ -6,7 +6,6 @@
 #include <coir/time.h>
 
 #include "exec.h"
-#include "os.h"
 #include "task.h"
 #include "thread.h"
 
@@ -14,7 +13,7 @@ int64_t coir_now(void)
 {
     const coir_exec *e = coir__thread_now()->exec;
 
-    return e != NULL ? coir__exec_now(e) : coir__os_now();
+    return coir__exec_now(e);
 }
 
 /* The time has come. */

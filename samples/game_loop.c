@@ -14,6 +14,7 @@ enum { LAST_FRAME = 21, PAUSE_FROM = 10, PAUSE_TO = 13 };
 struct game {
     int frame;
     int64_t time;
+    int guards, open_doors;
     coir_task *cat;
 };
 
@@ -44,27 +45,29 @@ static int64_t game_clock(void *context)
 static void *guard(void *arg)
 {
     static const char *const places[] = {"gate", "yard", "tower", "yard"};
-    const struct game *game = arg;
+    struct game *game = arg;
 
+    game->guards++;
     for (size_t i = 0; coir_sleep(3 * FRAME_TIME) == COIR_OK; i++) {
         char line[64];
         snprintf(line, sizeof line, "the guard is at the %s", places[i % 4]);
         say(game, line);
     }
-    say(game, "the guard goes home");
+    game->guards--;
     return NULL;
 }
 
 static void *door(void *arg)
 {
-    const struct game *game = arg;
+    struct game *game = arg;
 
-    if (coir_sleep(5 * FRAME_TIME) == COIR_OK) {
-        say(game, "the door opens");
-        check("coir_task_wake", coir_task_wake(game->cat));
-        coir_sleep(COIR_SECOND); /* a game that stops before has its door closed as well */
-    }
-    say(game, "the door closes");
+    if (coir_sleep(5 * FRAME_TIME) != COIR_OK)
+        return NULL;
+    game->open_doors++;
+    say(game, "the door opens");
+    check("coir_task_wake", coir_task_wake(game->cat));
+    coir_sleep(COIR_SECOND); /* less if the game stops before: the door is closed all the same */
+    game->open_doors--;
     return NULL;
 }
 
@@ -90,11 +93,19 @@ static void run_frame(struct game *game, coir_exec *scripts)
     check("coir_exec_run_once_until", coir_exec_run_once_until(scripts, 0));
 }
 
+static void show_state(const struct game *game, const coir_exec *scripts)
+{
+    printf("guards: %d, open doors: %d, scripts: %d\n", game->guards, game->open_doors,
+           check("coir_exec_tasks", coir_exec_tasks(scripts)));
+}
+
 static void stop(const struct game *game, coir_exec *scripts)
 {
     say(game, "the game stops");
+    show_state(game, scripts);
     check("coir_exec_cancel", coir_exec_cancel(scripts));
     check("coir_exec_run", coir_exec_run(scripts));
+    show_state(game, scripts);
     check("coir_await", coir_await(game->cat, NULL));
     check("coir_exec_destroy", coir_exec_destroy(scripts));
 }

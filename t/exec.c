@@ -257,6 +257,38 @@ START_TEST(switch_hooks_see_the_executors_own_fiber)
 }
 END_TEST
 
+static coir_task *neighbours[2];
+static int direct_changes;
+
+static void count_direct_changes(coir_fiber *from, coir_fiber *to, void *context)
+{
+    const coir_fiber *first = coir_task_fiber(neighbours[0]), *second = coir_task_fiber(neighbours[1]);
+
+    direct_changes += (from == first && to == second) || (from == second && to == first);
+    (void)context;
+}
+
+static void *yield_50_times(void *arg)
+{
+    for (int i = 0; i < 50; i++)
+        coir_task_yield();
+    return arg;
+}
+
+START_TEST(a_task_that_suspends_goes_straight_on_with_the_next)
+{
+    coir_exec *e = make(NULL);
+    neighbours[0] = spawn(e, yield_50_times, NULL);
+    neighbours[1] = spawn(e, yield_50_times, NULL);
+    ck_assert_int_eq(coir_set_switch_hook(count_direct_changes, NULL), COIR_OK);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_int_eq(coir_set_switch_hook(NULL, NULL), COIR_OK);
+    ck_assert_int_gt(direct_changes, 80); /* of about 100 */
+    ck_assert_int_eq(coir_await_all(neighbours, 2, NULL), COIR_OK);
+    destroy(e);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 static struct {
@@ -307,13 +339,11 @@ static coir_exec *create_with_ever_more_memory(void)
 static void spawn_with_ever_more_memory(coir_exec *e)
 {
     coir_task *t = T_VALUE(99);
-    long outstanding = memory.outstanding;
     int error = COIR_ENOMEM;
 
     for (long allowed = 0; error != COIR_OK && allowed < 100; allowed++) {
         ck_assert_int_eq(error, COIR_ENOMEM);
         ck_assert_ptr_eq(t, T_VALUE(99));
-        ck_assert_int_eq(memory.outstanding, outstanding);
         ck_assert_int_eq(coir_exec_tasks(e), 0);
         memory.allowed = allowed;
         error = coir_spawn(&t, e, note_and_return, "spawned", NULL);
@@ -518,6 +548,51 @@ START_TEST(a_fiber_may_run_an_executor)
 }
 END_TEST
 
+static void suspend_the_runner(void *arg)
+{
+    coir_fiber *f = t_create(note_and_return, "not run");
+    void *result = T_VALUE(99);
+    ck_assert_ptr_eq(coir_self(), runner);
+    ck_assert_int_eq(coir_yield(NULL, &result), COIR_EBUSY);
+    ck_assert_int_eq(coir_switch(f, NULL, &result), COIR_EBUSY);
+    ck_assert_int_eq(T_NUMBER(result), 99);
+    ck_assert_int_eq(coir_destroy(f), COIR_OK);
+    event("refused");
+    (void)arg;
+}
+
+START_TEST(a_posted_function_cannot_suspend_the_fiber_that_runs_the_executor)
+{
+    running = make(NULL);
+    runner = t_create(run_in_a_fiber, NULL);
+    coir_exec_post(running, suspend_the_runner, NULL);
+    ck_assert_int_eq(coir_resume(runner, NULL, NULL), COIR_YIELDED);
+    ck_assert_str_eq(events, "refused");
+    ck_assert_int_eq(coir_resume(runner, NULL, NULL), COIR_DONE);
+    coir_destroy(runner);
+    destroy(running);
+}
+END_TEST
+
+static void resume_a_fiber_in_a_post(void *f)
+{
+    ck_assert_ptr_null(coir_self());
+    ck_assert_int_eq(coir_yield(NULL, NULL), COIR_ENOTFIBER);
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
+    event("resumed");
+}
+
+START_TEST(a_posted_function_may_resume_fibers)
+{
+    coir_exec *e = make(NULL);
+    coir_fiber *f = t_create(note_and_return, "fiber ");
+    coir_exec_post(e, resume_a_fiber_in_a_post, f);
+    run_and_destroy(e);
+    ck_assert_str_eq(events, "fiber resumed");
+    coir_destroy(f);
+}
+END_TEST
+
 /* ---- turns ---- */
 
 START_TEST(in_a_turn_each_ready_task_runs_once)
@@ -541,6 +616,29 @@ START_TEST(tasks_spawned_in_a_turn_run_in_the_next)
     ck_assert_str_eq(events, "()");
     ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_OK);
     ck_assert_str_eq(events, "()child");
+    destroy(e);
+}
+END_TEST
+
+static coir_task *parked, *other_task; /* tasks that a case is about, where others need them */
+
+static void *wake_the_parked_one(void *text)
+{
+    event(text);
+    ck_assert_int_eq(coir_task_wake(parked), COIR_OK);
+    return NULL;
+}
+
+START_TEST(what_a_task_of_the_turn_makes_ready_waits_for_the_next)
+{
+    coir_exec *e = make(NULL);
+    parked = spawn(e, park, "parked ");
+    ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_TASKS_LEFT);
+    spawn_detached(e, wake_the_parked_one, "waker ");
+    ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_TASKS_LEFT);
+    ck_assert_str_eq(events, "waker ");
+    ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_OK);
+    ck_assert_str_eq(events, "waker parked ");
     destroy(e);
 }
 END_TEST
@@ -770,12 +868,16 @@ END_TEST
 START_TEST(a_stop_ends_an_await_outside_of_tasks)
 {
     coir_exec *e = make(NULL);
-    coir_task *t = spawn(e, note_twice, "a");
+    void *result = T_VALUE(99);
+    coir_task *t;
     spawn_detached(e, stop_and_yield, "s");
-    ck_assert_int_eq(coir_await(t, NULL), COIR_EAGAIN);
-    ck_assert_str_eq(events, "as");
-    ck_assert_int_eq(coir_await(t, NULL), COIR_OK); /* it was not freed */
-    ck_assert_str_eq(events, "asa");
+    t = spawn(e, note_twice, "a");
+    ck_assert_int_eq(coir_await(t, &result), COIR_EAGAIN);
+    ck_assert_int_eq(T_NUMBER(result), 99);
+    ck_assert_str_eq(events, "s");
+    ck_assert_int_eq(coir_await(t, &result), COIR_OK); /* it was not freed */
+    ck_assert_str_eq(result, "a");
+    ck_assert_str_eq(events, "sasa");
     run_and_destroy(e);
 }
 END_TEST
@@ -929,6 +1031,36 @@ START_TEST(an_executor_cancels_all_its_tasks)
 }
 END_TEST
 
+static void *yield_and_park(void *text)
+{
+    ck_assert_int_eq(coir_task_yield(), COIR_OK);
+    ck_assert_int_eq(coir_task_park(), COIR_ECANCELED);
+    event(text);
+    return NULL;
+}
+
+static void *park_in_vain(void *text)
+{
+    ck_assert_int_eq(coir_task_park(), COIR_ECANCELED);
+    event(text);
+    return NULL;
+}
+
+START_TEST(tasks_are_cancelled_in_the_order_in_which_they_were_spawned)
+{
+    coir_exec *e = make(NULL);
+    spawn_detached(e, yield_and_park, "a");
+    spawn_detached(e, park_in_vain, "b");
+    spawn_detached(e, yield_and_park, "c");
+    spawn_detached(e, park_in_vain, "d");
+    ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_TASKS_LEFT);
+    ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_TASKS_LEFT); /* they parked as b, d, a, c */
+    ck_assert_int_eq(coir_exec_cancel(e), COIR_OK);
+    run_and_destroy(e);
+    ck_assert_str_eq(events, "abcd");
+}
+END_TEST
+
 static void *check_current(void *e)
 {
     ck_assert_ptr_eq(coir_exec_current(), e);
@@ -1034,7 +1166,19 @@ static void *wait_then_note(void *arg)
     return arg;
 }
 
-static coir_task *parked, *other_task;
+START_TEST(whatever_runs_the_executor_calls_posted_functions)
+{
+    coir_exec *e = make_virtual();
+    coir_task *t = spawn(e, sleep_100, "slept ");
+    coir_exec_post(e, note, "await ");
+    ck_assert_int_eq(coir_await(t, NULL), COIR_OK);
+    coir_exec_post(e, note, "turn ");
+    ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_OK);
+    coir_exec_post(e, note, "run ");
+    run_and_destroy(e);
+    ck_assert_str_eq(events, "await slept turn run ");
+}
+END_TEST
 
 static void do_all_that_does_not_wait(void *e)
 {
@@ -1309,13 +1453,13 @@ static void *post_at_step_10_and_go_on(void *e)
     return NULL;
 }
 
-START_TEST(a_posted_function_waits_for_at_most_64_steps)
+START_TEST(a_posted_function_waits_for_at_most_128_steps)
 {
     coir_exec *e = make(NULL);
     spawn_detached(e, post_at_step_10_and_go_on, e);
     run_and_destroy(e);
     ck_assert(called);
-    ck_assert_int_le(steps_until_called, 64);
+    ck_assert_int_le(steps_until_called, 128);
 }
 END_TEST
 
@@ -1323,11 +1467,12 @@ START_TEST(a_posted_function_waits_for_at_most_a_round_of_a_long_queue)
 {
     coir_exec *e = make(NULL);
     const coir_options small = {.stack_size = 65536};
-    for (int i = 0; i < 500; i++)
+    enum { LONG = 300 };
+    for (int i = 0; i < LONG; i++)
         ck_assert_int_eq(coir_spawn(NULL, e, post_at_step_10_and_go_on, e, &small), COIR_OK);
     run_and_destroy(e);
     ck_assert(called);
-    ck_assert_int_le(steps_until_called, 500);
+    ck_assert_int_le(steps_until_called, LONG);
 }
 END_TEST
 
@@ -1352,7 +1497,7 @@ static void *move_the_clock_at_step_10_and_go_on(void *arg)
     return arg;
 }
 
-START_TEST(a_timer_waits_for_at_most_64_steps)
+START_TEST(a_timer_waits_for_at_most_128_steps)
 {
     const coir_exec_options opt = {.clock = standing_clock, .clock_context = &moving_time};
     coir_exec *e = make(&opt);
@@ -1360,7 +1505,7 @@ START_TEST(a_timer_waits_for_at_most_64_steps)
     spawn_detached(e, move_the_clock_at_step_10_and_go_on, NULL);
     run_and_destroy(e);
     ck_assert(called);
-    ck_assert_int_le(steps_until_called, 64 + 1); /* and its task's own turn */
+    ck_assert_int_le(steps_until_called, 128 + 1); /* and its task's own turn */
 }
 END_TEST
 
@@ -1381,13 +1526,42 @@ START_TEST(each_hold_needs_a_release)
 }
 END_TEST
 
+static void *sleep_and_release(void *e)
+{
+    ck_assert_int_eq(coir_sleep(100), COIR_OK);
+    ck_assert_int_eq(coir_exec_release(e), COIR_OK);
+    return NULL;
+}
+
+START_TEST(a_hold_does_not_stop_a_virtual_clock)
+{
+    coir_exec *e = make_virtual();
+    ck_assert_int_eq(coir_exec_hold(e), COIR_OK);
+    spawn_detached(e, sleep_and_release, e);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_int_eq(coir_exec_now(e), 100);
+    destroy(e);
+}
+END_TEST
+
 START_TEST(a_turn_of_a_held_executor_without_tasks_is_ok)
 {
     coir_exec *e = make(NULL);
     ck_assert_int_eq(coir_exec_hold(e), COIR_OK);
     ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_OK);
     ck_assert_int_eq(coir_exec_next_deadline(e), COIR_FOREVER);
-    destroy(e); /* a hold is no reason to keep it */
+    ck_assert_int_eq(coir_exec_release(e), COIR_OK);
+    destroy(e);
+}
+END_TEST
+
+START_TEST(a_held_executor_is_not_destroyed)
+{
+    coir_exec *e = make(NULL);
+    ck_assert_int_eq(coir_exec_hold(e), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(e), COIR_EBUSY);
+    ck_assert_int_eq(coir_exec_release(e), COIR_OK);
+    destroy(e);
 }
 END_TEST
 
@@ -1509,9 +1683,9 @@ START_TEST(a_poller_that_returns_early_is_asked_again)
 }
 END_TEST
 
-static void *yield_640_times(void *arg)
+static void *yield_1280_times(void *arg)
 {
-    for (int i = 0; i < 640; i++)
+    for (int i = 0; i < 1280; i++)
         coir_task_yield();
     return arg;
 }
@@ -1519,7 +1693,7 @@ static void *yield_640_times(void *arg)
 START_TEST(a_poller_is_asked_while_tasks_are_busy)
 {
     coir_exec *e = make_with_poller();
-    spawn_detached(e, yield_640_times, NULL);
+    spawn_detached(e, yield_1280_times, NULL);
     run_and_destroy(e);
     ck_assert_int_ge(fake.waits, 10);
     ck_assert_int_eq(fake.true_waits, 0);
@@ -1737,14 +1911,16 @@ END_TEST
 
 /* ---- deadlocks ---- */
 
-static char report[16][256];
+enum { LINES = 128 };
+
+static char report[LINES][256];
 static int report_lines;
 
 static void take_line(const char *line, void *context)
 {
     ck_assert_ptr_eq(context, report);
     ck_assert_ptr_null(strchr(line, '\n'));
-    if (report_lines < 16)
+    if (report_lines < LINES)
         snprintf(report[report_lines], sizeof report[0], "%s", line);
     report_lines++;
 }
@@ -1752,7 +1928,7 @@ static void take_line(const char *line, void *context)
 /* The line that has both texts. */
 static const char *line_with(const char *one, const char *other)
 {
-    for (int i = 0; i < report_lines && i < 16; i++)
+    for (int i = 0; i < report_lines && i < LINES; i++)
         if (strstr(report[i], one) != NULL && strstr(report[i], other) != NULL)
             return report[i];
     return NULL;
@@ -1992,6 +2168,23 @@ START_TEST(under_some_seed_each_task_is_first)
     }
     for (int name = 'a'; name <= 'f'; name++)
         ck_assert_int_eq(firsts[name], 1);
+}
+END_TEST
+
+START_TEST(under_a_seed_a_turn_still_runs_each_ready_task_once)
+{
+    static char names[6][2] = {"a", "b", "c", "d", "e", "f"};
+    coir_exec *e = make_seeded(12345);
+    for (int i = 0; i < 6; i++)
+        spawn_detached(e, take_four_turns, names[i]);
+    for (int i = 0; i < 4; i++) {
+        events[0] = '\0';
+        ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_TASKS_LEFT);
+        ck_assert_uint_eq(strlen(events), 6);
+        for (int k = 0; k < 6; k++)
+            ck_assert_ptr_nonnull(strchr(events, names[k][0]));
+    }
+    run_and_destroy(e);
 }
 END_TEST
 
@@ -2407,6 +2600,18 @@ static void *destroy_another(void *other)
     return NULL;
 }
 
+START_TEST(an_executor_with_a_group_is_not_destroyed)
+{
+    coir_exec *e = make(NULL);
+    coir_group *g;
+    ck_assert_int_eq(coir_group_create(&g, e), COIR_OK);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(e), COIR_EBUSY);
+    ck_assert_int_eq(coir_group_destroy(g), COIR_OK);
+    destroy(e);
+}
+END_TEST
+
 START_TEST(a_task_may_destroy_another_executor)
 {
     coir_exec *e = make(NULL), *other = make(NULL);
@@ -2696,6 +2901,72 @@ START_TEST(a_thread_may_end_in_a_task)
 }
 END_TEST
 
+static coir_group *left_group;
+
+static int sleep_in_a_group(void *text)
+{
+    ck_assert_int_eq(coir_defer(note, text), COIR_OK);
+    return coir_sleep(1000);
+}
+
+static void *leave_a_group(void *arg)
+{
+    left = make_virtual();
+    ck_assert_int_eq(coir_group_create(&left_group, left), COIR_OK);
+    ck_assert_int_eq(coir_group_spawn(left_group, sleep_in_a_group, "deferred", NULL), COIR_OK);
+    coir_exec_run_once_until(left, 0);
+    ck_assert_int_eq(coir_group_destroy(left_group), COIR_EBUSY);
+    return arg;
+}
+
+START_TEST(a_group_left_by_an_ended_thread_is_destroyed_before_its_executor)
+{
+    t_on_thread(leave_a_group, NULL);
+    ck_assert_int_eq(coir_exec_destroy(left), COIR_EBUSY); /* but its tasks are gone now */
+    ck_assert_str_eq(events, "deferred");
+    ck_assert_int_eq(coir_group_destroy(left_group), COIR_OK);
+    destroy(left);
+    ck_assert_str_eq(events, "deferred");
+}
+END_TEST
+
+static coir_fiber *left_inner;
+
+static void *sleep_in_a_left_fiber(void *text)
+{
+    ck_assert_int_eq(coir_defer(note, text), COIR_OK);
+    coir_sleep(1000);
+    event("ran on ");
+    return NULL;
+}
+
+static void *resume_one_that_is_left(void *text)
+{
+    ck_assert_int_eq(coir_defer(note, text), COIR_OK);
+    left_inner = t_create(sleep_in_a_left_fiber, "inner ");
+    coir_resume(left_inner, NULL, NULL);
+    event("ran on ");
+    return NULL;
+}
+
+static void *leave_a_nested_wait(void *arg)
+{
+    left = make_virtual();
+    spawn_detached(left, resume_one_that_is_left, "root ");
+    coir_exec_run_once_until(left, 0);
+    return arg;
+}
+
+START_TEST(a_fiber_that_waited_in_a_left_task_can_be_destroyed)
+{
+    t_on_thread(leave_a_nested_wait, NULL);
+    destroy(left);
+    ck_assert_str_eq(events, "root "); /* the other one is still the program's */
+    ck_assert_int_eq(coir_destroy(left_inner), COIR_OK);
+    ck_assert_str_eq(events, "root inner ");
+}
+END_TEST
+
 static void sleep_on(void *e)
 {
     if (coir_exec_run(e) != COIR_OK || strcmp(events, "slept") != 0 || coir_exec_now(e) != 100)
@@ -2715,34 +2986,62 @@ START_TEST(in_the_child_of_a_fork_the_executor_goes_on)
 }
 END_TEST
 
+static void sleep_on_in_a_task(void *e)
+{
+    if (coir_sleep(100) != COIR_OK || coir_exec_now(e) != 100 || strcmp(events, "slept") != 0)
+        t_exit(3);
+    t_exit(7);
+}
+
+static void *fork_in_a_task(void *e)
+{
+    ck_assert_int_eq(t_run_in_child(sleep_on_in_a_task, e), 7);
+    ck_assert_int_eq(coir_sleep(200), COIR_OK);
+    return NULL;
+}
+
+START_TEST(a_task_may_fork)
+{
+    coir_exec *e = make_virtual();
+    spawn_detached(e, sleep_100, "slept");
+    spawn_detached(e, fork_in_a_task, e);
+    run_and_destroy(e);
+    ck_assert_str_eq(events, "slept");
+}
+END_TEST
+
 T_MAIN(an_executor_without_tasks_has_nothing_to_run, unknown_flags_and_reserved_members_are_invalid,
        a_poller_needs_all_its_functions, options_and_poller_are_not_needed_after_the_call,
        options_of_all_zeros_are_the_defaults, an_executor_without_a_backend_is_not_supported, null_is_no_executor,
-       switch_hooks_see_the_executors_own_fiber, want_of_memory_is_reported_and_changes_nothing,
-       no_call_that_waits_needs_memory, detached_tasks_and_posts_leave_no_memory_behind,
-       tasks_run_in_the_order_in_which_they_were_spawned, run_goes_on_until_the_tasks_of_tasks_have_ended,
-       an_executor_runs_again_and_again, an_executor_that_runs_is_not_run_again, a_fiber_may_run_an_executor,
+       switch_hooks_see_the_executors_own_fiber, a_task_that_suspends_goes_straight_on_with_the_next,
+       want_of_memory_is_reported_and_changes_nothing, no_call_that_waits_needs_memory,
+       detached_tasks_and_posts_leave_no_memory_behind, tasks_run_in_the_order_in_which_they_were_spawned,
+       run_goes_on_until_the_tasks_of_tasks_have_ended, an_executor_runs_again_and_again,
+       an_executor_that_runs_is_not_run_again, a_fiber_may_run_an_executor,
+       a_posted_function_cannot_suspend_the_fiber_that_runs_the_executor, a_posted_function_may_resume_fibers,
        in_a_turn_each_ready_task_runs_once, tasks_spawned_in_a_turn_run_in_the_next,
-       what_posts_make_ready_is_part_of_the_turn, what_timers_make_ready_is_part_of_the_turn,
-       a_turn_with_nothing_ready_waits_for_a_timer, a_turn_does_not_wait_beyond_its_deadline,
-       a_turn_that_has_run_something_does_not_wait, an_executor_can_live_in_somebody_elses_loop,
-       stop_makes_run_return_when_the_task_suspends, stop_makes_a_turn_return_when_the_task_suspends,
-       stop_makes_run_return_when_the_task_ends, a_stop_with_no_task_left_is_ok,
-       a_fiber_of_a_task_may_stop_the_executor, stop_makes_run_return_when_the_posted_function_returns,
-       a_stop_before_the_run_makes_the_next_return_at_once, a_stop_ends_an_await_outside_of_tasks,
-       another_thread_stops_an_executor_by_a_post, next_deadline_is_now_or_the_earliest_timer_or_never,
-       the_timer_of_a_wait_that_was_cancelled_is_gone, tasks_are_counted_until_they_end,
-       an_executor_cancels_all_its_tasks, the_executor_that_runs_is_the_current_one,
+       what_a_task_of_the_turn_makes_ready_waits_for_the_next, what_posts_make_ready_is_part_of_the_turn,
+       what_timers_make_ready_is_part_of_the_turn, a_turn_with_nothing_ready_waits_for_a_timer,
+       a_turn_does_not_wait_beyond_its_deadline, a_turn_that_has_run_something_does_not_wait,
+       an_executor_can_live_in_somebody_elses_loop, stop_makes_run_return_when_the_task_suspends,
+       stop_makes_a_turn_return_when_the_task_suspends, stop_makes_run_return_when_the_task_ends,
+       a_stop_with_no_task_left_is_ok, a_fiber_of_a_task_may_stop_the_executor,
+       stop_makes_run_return_when_the_posted_function_returns, a_stop_before_the_run_makes_the_next_return_at_once,
+       a_stop_ends_an_await_outside_of_tasks, another_thread_stops_an_executor_by_a_post,
+       next_deadline_is_now_or_the_earliest_timer_or_never, the_timer_of_a_wait_that_was_cancelled_is_gone,
+       tasks_are_counted_until_they_end, an_executor_cancels_all_its_tasks,
+       tasks_are_cancelled_in_the_order_in_which_they_were_spawned, the_executor_that_runs_is_the_current_one,
        posted_functions_are_called_once_in_their_order, what_a_posted_function_posts_is_called_in_the_next_turn,
-       run_does_not_end_before_all_posted_functions_were_called, a_posted_function_may_do_all_that_does_not_wait,
-       a_posted_function_cannot_wait, a_post_from_another_thread_wakes_an_executor_without_tasks,
-       a_turn_waits_for_a_post, a_post_from_another_thread_wakes_an_executor_that_sleeps,
-       the_posts_of_each_thread_are_called_in_their_order, executors_in_two_threads_post_to_each_other,
-       a_posted_function_waits_for_at_most_64_steps, a_posted_function_waits_for_at_most_a_round_of_a_long_queue,
-       a_timer_waits_for_at_most_64_steps, each_hold_needs_a_release, a_turn_of_a_held_executor_without_tasks_is_ok,
-       waiting_for_a_post_from_outside_is_no_deadlock_under_a_hold, a_poller_waits_until_the_earliest_timer,
-       a_poller_that_returns_early_is_asked_again, a_poller_is_asked_while_tasks_are_busy,
-       while_a_poller_is_active_tasks_wait_without_a_deadline,
+       run_does_not_end_before_all_posted_functions_were_called, whatever_runs_the_executor_calls_posted_functions,
+       a_posted_function_may_do_all_that_does_not_wait, a_posted_function_cannot_wait,
+       a_post_from_another_thread_wakes_an_executor_without_tasks, a_turn_waits_for_a_post,
+       a_post_from_another_thread_wakes_an_executor_that_sleeps, the_posts_of_each_thread_are_called_in_their_order,
+       executors_in_two_threads_post_to_each_other, a_posted_function_waits_for_at_most_128_steps,
+       a_posted_function_waits_for_at_most_a_round_of_a_long_queue, a_timer_waits_for_at_most_128_steps,
+       each_hold_needs_a_release, a_hold_does_not_stop_a_virtual_clock, a_turn_of_a_held_executor_without_tasks_is_ok,
+       a_held_executor_is_not_destroyed, waiting_for_a_post_from_outside_is_no_deadlock_under_a_hold,
+       a_poller_waits_until_the_earliest_timer, a_poller_that_returns_early_is_asked_again,
+       a_poller_is_asked_while_tasks_are_busy, while_a_poller_is_active_tasks_wait_without_a_deadline,
        a_poller_that_is_not_active_is_not_asked_to_wait_for_ever,
        an_active_poller_does_not_keep_an_executor_without_tasks, a_post_wakes_the_poller_of_a_held_executor,
        a_poller_may_spawn_and_post, run_returns_a_negative_code_of_the_pollers,
@@ -2754,16 +3053,19 @@ T_MAIN(an_executor_without_tasks_has_nothing_to_run, unknown_flags_and_reserved_
        many_tasks_and_long_names_are_reported_whole, a_timer_or_a_post_is_no_deadlock,
        a_deadlock_without_a_report_function_goes_to_standard_error, without_a_seed_tasks_take_turns_in_order,
        the_same_seed_gives_the_same_order, different_seeds_give_different_orders, under_some_seed_each_task_is_first,
-       trying_seeds_finds_a_use_before_it_is_ready, trying_seeds_finds_a_lost_update,
-       a_virtual_clock_begins_at_zero_and_jumps_to_the_next_timer, each_executor_has_a_virtual_clock_of_its_own,
-       without_a_clock_an_executor_has_the_systems, a_clock_of_ones_own_may_leap,
-       an_executor_waits_until_a_clock_of_ones_own_says_so, a_task_may_run_another_executor,
-       what_an_inner_executor_calls_is_outside_of_the_outer_task, an_inner_task_wakes_and_cancels_tasks_of_the_outer,
-       an_inner_executor_has_deadlocks_of_its_own, an_inner_task_may_stop_the_outer_executor,
-       a_task_may_await_a_task_of_another_executor, an_executor_with_tasks_or_posts_is_not_destroyed,
+       under_a_seed_a_turn_still_runs_each_ready_task_once, trying_seeds_finds_a_use_before_it_is_ready,
+       trying_seeds_finds_a_lost_update, a_virtual_clock_begins_at_zero_and_jumps_to_the_next_timer,
+       each_executor_has_a_virtual_clock_of_its_own, without_a_clock_an_executor_has_the_systems,
+       a_clock_of_ones_own_may_leap, an_executor_waits_until_a_clock_of_ones_own_says_so,
+       a_task_may_run_another_executor, what_an_inner_executor_calls_is_outside_of_the_outer_task,
+       an_inner_task_wakes_and_cancels_tasks_of_the_outer, an_inner_executor_has_deadlocks_of_its_own,
+       an_inner_task_may_stop_the_outer_executor, a_task_may_await_a_task_of_another_executor,
+       an_executor_with_tasks_or_posts_is_not_destroyed, an_executor_with_a_group_is_not_destroyed,
        a_task_may_destroy_another_executor, another_threads_executor_and_tasks_cannot_be_used,
        the_current_executor_is_the_threads, several_threads_run_an_executor_each,
        an_executor_left_by_an_ended_thread_can_be_destroyed,
        tasks_left_by_an_ended_thread_are_destroyed_with_their_executor,
        an_executor_left_by_an_ended_thread_cannot_be_used, a_task_may_destroy_an_executor_left_by_an_ended_thread,
-       a_thread_may_end_in_a_task, in_the_child_of_a_fork_the_executor_goes_on)
+       a_thread_may_end_in_a_task, a_group_left_by_an_ended_thread_is_destroyed_before_its_executor,
+       a_fiber_that_waited_in_a_left_task_can_be_destroyed, in_the_child_of_a_fork_the_executor_goes_on,
+       a_task_may_fork)

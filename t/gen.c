@@ -135,7 +135,7 @@ static int give_one_and_return(coir_gen *g, void *code)
 
 START_TEST(a_negative_code_is_given_again_and_again)
 {
-    static const int codes[] = {COIR_EINVAL, COIR_EBUSY, COIR_ETHREAD, COIR_ECANCELED, -1000, -0x7fffffff - 1};
+    static const int codes[] = {COIR_EINVAL, COIR_EBUSY, COIR_ETHREAD, COIR_ECANCELED, -1001, -0x7fffffff - 1};
     for (int i = 0; i < (int)(sizeof codes / sizeof codes[0]); i++) {
         coir_gen *g = make_ints(give_one_and_return, T_VALUE(codes[i]));
         expect_item(g, 1);
@@ -161,8 +161,8 @@ static void exit_at_depth(int depth)
 {
     if (depth > 0)
         exit_at_depth(depth - 1);
-    coir_exit(T_VALUE(-5));
-    ck_abort_msg("coir_exit has returned");
+    else
+        coir_exit(T_VALUE(-5));
 }
 
 static int give_one_and_exit(coir_gen *g, void *arg)
@@ -171,7 +171,8 @@ static int give_one_and_exit(coir_gen *g, void *arg)
     ck_assert_int_eq(coir_defer(note, "d"), COIR_OK);
     ck_assert_int_eq(give(g, 1), COIR_OK);
     exit_at_depth(10);
-    return -6;
+    ck_abort_msg("coir_exit has returned");
+    return -1006;
 }
 
 START_TEST(coir_exit_counts_as_0)
@@ -365,7 +366,6 @@ static void *yield_elsewhere(void *g)
 {
     int item = 1;
     ck_assert_int_eq(coir_gen_yield(g, &item), COIR_ENOTFIBER);
-    ck_assert_int_eq(coir_gen_yield(g, NULL), COIR_ENOTFIBER); /* comes before COIR_EINVAL */
     return NULL;
 }
 
@@ -432,7 +432,6 @@ static void use_while_ending(void *arg)
     int item = 1;
     (void)arg;
     ck_assert_int_eq(coir_gen_yield(ending, &item), COIR_ECANCELED);
-    ck_assert_int_eq(coir_gen_yield(ending, NULL), COIR_ECANCELED); /* comes before COIR_EINVAL */
     ck_assert_int_eq(coir_gen_next(ending, &item), COIR_EBUSY);
     ck_assert_int_eq(coir_gen_destroy(ending), COIR_EBUSY);
     ck_assert_int_eq(item, 1);
@@ -836,7 +835,7 @@ static int recurse(coir_gen *g, void *depth)
     coir_gen *rest;
     int item, result;
     if (depth == NULL)
-        return -77;
+        return -1077;
     ck_assert_int_eq(give(g, T_NUMBER(depth)), COIR_OK);
     rest = make_ints(recurse, T_VALUE(T_NUMBER(depth) - 1));
     while ((result = coir_gen_next(rest, &item)) == 1)
@@ -851,7 +850,7 @@ START_TEST(generators_recurse_and_pass_an_error_up)
     coir_gen *g = make_ints(recurse, T_VALUE(depth));
     for (int n = depth; n >= 1; n--)
         expect_item(g, n);
-    expect_end(g, -77);
+    expect_end(g, -1077);
     destroy(g);
 }
 END_TEST
@@ -1021,7 +1020,7 @@ static int count_seconds(coir_gen *g, void *most)
         ck_assert_int_eq(coir_sleep(COIR_SECOND), COIR_OK);
         ck_assert_int_eq(give(g, n), COIR_OK);
     }
-    return -9;
+    return -1009;
 }
 
 static void *note_all_items(void *g)
@@ -1051,7 +1050,7 @@ START_TEST(other_tasks_run_while_a_generator_sleeps)
     t = spawn(note_all_items, g);
     start(tick, NULL);
     ck_assert_int_eq(coir_await(t, &result), COIR_OK);
-    ck_assert_int_eq(T_NUMBER(result), -9);
+    ck_assert_int_eq(T_NUMBER(result), -1009);
     finish();
     ck_assert_str_eq(events, "..1..2..3.");
     destroy(g);
@@ -1488,7 +1487,7 @@ static int add_seconds(void *sum)
 
 static int add_and_succeed(void *sum)
 {
-    ck_assert_int_eq(add_seconds(sum), -9);
+    ck_assert_int_eq(add_seconds(sum), -1009);
     return 0;
 }
 
@@ -1501,7 +1500,7 @@ static void *run_a_group(void *sum)
     ck_assert_int_eq(coir_group_wait(group), COIR_OK);
     ck_assert(coir_now() == 3 * COIR_SECOND);
     ck_assert_int_eq(coir_group_spawn(group, add_seconds, sum, NULL), COIR_OK);
-    ck_assert_int_eq(coir_group_wait(group), -9);
+    ck_assert_int_eq(coir_group_wait(group), -1009);
     ck_assert_int_eq(coir_group_destroy(group), COIR_OK);
     return NULL;
 }
@@ -1576,6 +1575,41 @@ START_TEST(two_levels_of_plain_fibers_wait_and_yield)
     start(watch_nested_fibers, t);
     ck_assert_int_eq(coir_await(t, NULL), COIR_OK);
     finish();
+}
+END_TEST
+
+/* A thread that ends while a task of its waits in a generator. */
+static int defer_i_and_sleep(coir_gen *g, void *arg)
+{
+    (void)arg;
+    ck_assert_int_eq(coir_defer(note, "i"), COIR_OK);
+    return give(g, coir_sleep(COIR_SECOND));
+}
+
+static void *defer_r_and_take(void *g)
+{
+    ck_assert_int_eq(coir_defer(note, "r"), COIR_OK);
+    return take_1_item(g);
+}
+
+static void *leave_a_waiting_generator(void *arg)
+{
+    coir_gen *g = make_ints(defer_i_and_sleep, NULL);
+    begin(0);
+    start(defer_r_and_take, g);
+    ck_assert_int_eq(coir_exec_run_once_until(executor, 0), COIR_TASKS_LEFT);
+    *(coir_gen **)arg = g;
+    return NULL;
+}
+
+START_TEST(a_generator_left_waiting_in_a_task_is_destroyed_after_the_executor)
+{
+    coir_gen *g;
+    t_on_thread(leave_a_waiting_generator, &g);
+    ck_assert_int_eq(coir_exec_destroy(executor), COIR_OK);
+    destroy(g);
+    ck_assert_uint_eq(strlen(events), 2u);
+    ck_assert(strchr(events, 'r') != NULL && strchr(events, 'i') != NULL);
 }
 END_TEST
 
@@ -1699,25 +1733,24 @@ T_MAIN(nothing_runs_before_the_first_next, an_endless_generator_gives_as_many_it
        a_positive_number_counts_as_0, coir_exit_counts_as_0,
        items_of_every_size_are_copied_whole_and_nothing_beside_them, next_with_null_drops_an_item,
        create_refuses_bad_arguments_and_touches_nothing, create_without_a_backend_is_not_supported,
-       options_are_those_of_its_fiber, it_can_run_on_the_callers_own_stack, null_is_not_a_generator,
-       yield_refuses_null, yield_belongs_to_the_generators_own_fiber,
-       yield_in_a_fiber_that_the_generator_resumed_is_refused, yield_for_another_generator_is_refused,
-       a_generator_that_is_ending_neither_yields_nor_runs, a_generator_cannot_use_itself,
-       a_generator_that_waits_for_another_fiber_is_busy, its_fiber_cannot_be_used_but_asked_about,
-       its_fiber_cannot_be_used_once_it_has_ended_either, its_fiber_cannot_be_used_by_another_thread,
-       plain_yield_and_switch_in_a_generator_are_refused, a_generator_may_run_plain_fibers, fibers_share_a_generator,
+       options_are_those_of_its_fiber, it_can_run_on_the_callers_own_stack, null_is_not_a_generator, yield_refuses_null,
+       yield_belongs_to_the_generators_own_fiber, yield_in_a_fiber_that_the_generator_resumed_is_refused,
+       yield_for_another_generator_is_refused, a_generator_that_is_ending_neither_yields_nor_runs,
+       a_generator_cannot_use_itself, a_generator_that_waits_for_another_fiber_is_busy,
+       its_fiber_cannot_be_used_but_asked_about, its_fiber_cannot_be_used_once_it_has_ended_either,
+       its_fiber_cannot_be_used_by_another_thread, plain_yield_and_switch_in_a_generator_are_refused,
+       a_generator_may_run_plain_fibers, fibers_share_a_generator,
        outside_of_tasks_a_generator_has_local_values_of_its_own, destroy_at_every_point_runs_what_was_deferred,
        yield_does_not_return_in_a_generator_that_is_destroyed,
        a_generator_that_owns_another_destroys_it_when_it_is_destroyed, a_chain_of_generators_sieves_the_primes,
        generators_recurse_and_pass_an_error_up, the_first_of_a_chain_is_busy_for_all_of_it, many_generators_take_turns,
        another_threads_generator_cannot_be_used, a_running_generator_is_another_threads_first_and_busy_second,
-       any_thread_may_destroy_a_generator_that_has_ended,
-       a_generator_left_by_a_thread_that_has_ended_can_be_destroyed, other_tasks_run_while_a_generator_sleeps,
-       a_generator_outside_of_a_task_cannot_wait, a_whole_chain_waits_as_one_and_is_busy_for_all_others,
-       a_waiting_chain_is_busy_outside_of_tasks_too, a_second_task_that_calls_a_waiting_generator_gets_ebusy,
-       cancel_of_a_task_ends_the_wait_of_its_generator, a_shield_that_a_generator_raises_is_its_tasks,
-       a_generator_locks_for_its_task, a_generator_waits_for_a_lock, what_a_generator_defers_cannot_wait,
-       a_generator_in_a_task_is_part_of_the_task, tasks_and_what_is_outside_of_them_share_a_generator,
-       a_generator_waits_in_a_task_of_a_group, two_levels_of_plain_fibers_wait_and_yield,
-       in_every_order_each_item_goes_to_one_of_the_takers,
-       in_every_order_chains_of_generators_receive_all_that_is_sent)
+       any_thread_may_destroy_a_generator_that_has_ended, a_generator_left_by_a_thread_that_has_ended_can_be_destroyed,
+       other_tasks_run_while_a_generator_sleeps, a_generator_outside_of_a_task_cannot_wait,
+       a_whole_chain_waits_as_one_and_is_busy_for_all_others, a_waiting_chain_is_busy_outside_of_tasks_too,
+       a_second_task_that_calls_a_waiting_generator_gets_ebusy, cancel_of_a_task_ends_the_wait_of_its_generator,
+       a_shield_that_a_generator_raises_is_its_tasks, a_generator_locks_for_its_task, a_generator_waits_for_a_lock,
+       what_a_generator_defers_cannot_wait, a_generator_in_a_task_is_part_of_the_task,
+       tasks_and_what_is_outside_of_them_share_a_generator, a_generator_waits_in_a_task_of_a_group,
+       two_levels_of_plain_fibers_wait_and_yield, a_generator_left_waiting_in_a_task_is_destroyed_after_the_executor,
+       in_every_order_each_item_goes_to_one_of_the_takers, in_every_order_chains_of_generators_receive_all_that_is_sent)

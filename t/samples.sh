@@ -32,6 +32,17 @@ in_readme() {
     [ -s samples.out ] && sed 1,2d "$srcdir/samples/hello.c" | diff samples.out -
 }
 
+plain_samples='executor game_loop handle hello iota lazy naps pipeline same_fringe sequence structured timeouts'
+[ -x samples/iota_cpp ] || [ -x samples/iota_cpp.exe ] && plain_samples="$plain_samples iota_cpp lazy_cpp throwing_task_cpp"
+executor_refuses() {
+    for words in 0 x 1x '' '1 2'; do
+        if [ -n "$words" ]; then set -- $words; else set -- ''; fi
+        $TEST_RUNNER samples/executor "$@" > samples.out 2> samples.err
+        [ $? = 2 ] || { echo "executor '$words'"; return 1; }
+    done
+}
+executor_measures() { $TEST_RUNNER samples/executor 1000 | grep -q 'ns'; }
+
 under_wine=
 case $TEST_RUNNER in *wine*) under_wine=yes ;; esac
 
@@ -55,7 +66,7 @@ fi
 for backend in $COIR_TEST_BACKENDS; do
     COIR_BACKEND=$backend
     export COIR_BACKEND
-    for sample in handle hello naps; do
+    for sample in $plain_samples; do
         check "[$backend] $sample" prints_expected $sample
     done
     # The million is what the sample is for; under a tool, where it would take an hour, the sum of a few must do.
@@ -67,6 +78,8 @@ for backend in $COIR_TEST_BACKENDS; do
     else
         check "[$backend] many" many_prints_expected
     fi
+    check "[$backend] executor refuses what is no number" executor_refuses
+    check "[$backend] executor measures" executor_measures
     check "[$backend] many refuses what is no number" many_refuses
     check "[$backend] many says that memory is short" many_fails
 done

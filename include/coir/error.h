@@ -15,7 +15,9 @@ extern "C" {
 #endif
 
 /* Every code: its name without the prefix, its value, its sentence. From this one list come the enumeration below and
- * what coir_errname and coir_strerror say; a language binding can expand it in the same way. Values never change. */
+ * what coir_errname and coir_strerror say; a language binding can expand it in the same way. Values never change. Codes
+ * of coir's are above -1000: a program that returns codes of its own through coir (generators, groups) takes lower
+ * ones. */
 #define COIR_ERROR_LIST(X)                                                                                            \
     X(EINVAL, -1, "an argument is not valid")                                                                         \
     X(ENOMEM, -2, "out of memory or address space")                                                                   \
@@ -24,7 +26,7 @@ extern "C" {
     X(EBUSY, -5, "it is running, waits for another, or is waited for")                                                \
     X(ENOTFIBER, -6, "not called from inside a fiber")                                                                \
     X(ETHREAD, -7, "it belongs to another thread")                                                                    \
-    X(ECANCELED, -8, "cancelled, or called by a fiber that is ending")                                                \
+    X(ECANCELED, -8, "cancelled")                                                                                     \
     X(EAGAIN, -9, "not possible at the moment")                                                                       \
     X(ENOTSUP, -10, "not supported by this system, build or backend")                                                 \
     X(ENOTTASK, -11, "not called from inside a task")                                                                 \

@@ -3,11 +3,8 @@
  *
  *     static int count(coir_gen *g, void *arg)
  *     {
- *         for (int n = *(int *)arg;; n++) {
- *             int error = coir_gen_yield(g, &n);
- *             if (error != COIR_OK)
- *                 return error;
- *         }
+ *         for (int n = *(int *)arg;; n++)
+ *             coir_gen_yield(g, &n);
  *     }
  *
  *     coir_gen *g;
@@ -17,12 +14,15 @@
  *         printf("%d\n", item);
  *     coir_gen_destroy(g);
  *
- * A generator is a fiber with an end that fits: items have a size and are copied, from the generator's variable into the
- * caller's. It may call generators itself, and any of them may block if the whole runs in a task (coir/exec.h): the task
- * waits, with all that runs in it. What coir/fiber.h says of threads holds for generators.
+ * A generator is a fiber with an end that fits: items have a size and are copied, from the generator's variable into
+ * the caller's. When it is destroyed before its end, its coir_gen_yield does not return, as coir/fiber.h says of
+ * destroyed fibers: what it has to give back then is noted by coir_defer. It may call generators itself, and any of
+ * them may block if the whole runs in a task (coir/exec.h): the task waits, with all that runs in it. What coir/fiber.h
+ * says of threads holds for generators.
  *
  * Its fiber, which coir_self() gives inside of it, is not to be used but to be asked about: coir_resume, coir_switch,
- * coir_cancel and coir_destroy of it are COIR_EBUSY, and coir_yield and coir_switch called in it are COIR_EINVAL. */
+ * coir_cancel and coir_destroy of it are COIR_EBUSY (the first three COIR_EDEAD once it has ended), and coir_yield and
+ * coir_switch called in it are COIR_EINVAL. */
 
 #ifndef COIR_GEN_H
 #define COIR_GEN_H
@@ -44,9 +44,9 @@ typedef struct coir_gen coir_gen;
  * own, which coir_gen_next then returns. A positive number counts as 0, and so does coir_exit. */
 typedef int coir_gen_fn(coir_gen *g, void *arg);
 
-/* Makes a generator of items of `item_size` bytes that will run fn(*out, arg), and stores it in *out. Nothing runs before
- * the first coir_gen_next. `opt` as with coir_create; NULL for all defaults.
- * COIR_EINVAL: `out` or `fn` is NULL, or `item_size` is 0; else the errors of coir_create. On error *out is as it was. */
+/* Makes a generator of items of `item_size` bytes that will run fn(*out, arg), and stores it in *out. Nothing runs
+ * before the first coir_gen_next. `opt` as with coir_create; NULL for all defaults. COIR_EINVAL: `out` or `fn` is NULL,
+ * or `item_size` is 0; else the errors of coir_create. On error *out is as it was. */
 COIR_API int coir_gen_create(coir_gen **out, size_t item_size, coir_gen_fn *fn, void *arg, const coir_options *opt);
 
 /* Runs the generator until it hands out its next item, which is copied to *item; NULL drops it. Returns

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* coir/time.h - time: nanoseconds, deadlines, sleep.
  *
- * Times are absolute nanoseconds of a monotonic clock, in an int64_t. A call that may wait has a twin whose name ends in
- * _until and that takes a deadline: when that time has come and the call could not do its work, it returns
+ * Times are absolute nanoseconds of a monotonic clock, in an int64_t. A call that may wait has a twin whose name ends
+ * in _until and that takes a deadline: when that time has come and the call could not do its work, it returns
  * COIR_ETIMEDOUT and has changed nothing. Absolute times, since they pass through layers of calls unchanged: a function
  * with a deadline hands it on to all that it calls. A deadline that has passed already makes the call try once, without
  * waiting. */
@@ -27,9 +27,9 @@ extern "C" {
 #define COIR_MILLISECOND INT64_C(1000000)
 #define COIR_SECOND INT64_C(1000000000)
 
-/* The time. Inside a task, and in what an executor calls, it is that executor's clock (coir_exec_options); elsewhere the
- * system's monotonic clock, which all executors have that were not given another: CLOCK_MONOTONIC of clock_gettime(2),
- * QueryPerformanceCounter on Windows. Where the zero lies is the system's affair. */
+/* The time. Inside a task, and in what an executor calls, it is that executor's clock (coir_exec_options); elsewhere
+ * the system's monotonic clock, which all executors have that were not given another: CLOCK_MONOTONIC of
+ * clock_gettime(2), QueryPerformanceCounter on Windows. Where the zero lies is the system's affair. */
 COIR_API int64_t coir_now(void);
 
 /* Suspends the current task until coir_now() is at least `time`, or for `duration` nanoseconds. Control comes back on

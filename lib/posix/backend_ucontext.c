@@ -54,6 +54,8 @@ static int swap(struct coir__context *from, struct coir__context *to, int result
     struct suspended *there = to->saved;
     struct suspended here;
 
+    if (from == to) /* there is nowhere to go, and swapcontext would take the signal mask from what it has yet to write */
+        return result;
     here.interrupt = NULL;
     from->saved = &here;
     there->result = result;

@@ -90,8 +90,8 @@ int coir__os_set_thread(struct coir__thread *thread)
     return TlsSetValue(tls_index, thread) || thread == NULL ? COIR_OK : COIR_ENOMEM;
 }
 
-/* The frequency is fixed at the start of the system, and asking for it cannot fail (Microsoft, QueryPerformanceFrequency). The
- * seconds and the rest apart, since the product would not fit. */
+/* The frequency is fixed at the start of the system, and asking for it cannot fail (Microsoft,
+ * QueryPerformanceFrequency). The seconds and the rest apart, since the product would not fit. */
 int64_t coir__os_now(void)
 {
     static _Atomic int64_t known_frequency;

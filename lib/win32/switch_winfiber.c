@@ -42,5 +42,7 @@ int coir__winfiber_switch_over(struct coir__context *from, struct coir__context 
 
 int coir__winfiber_switch_across(struct coir__context *from, struct coir__context *to, int result)
 {
+    if (from == to) /* the system would not stand that */
+        return result;
     return change(from, to, result);
 }

@@ -11,7 +11,7 @@
 
 #define HERE 32
 
-.macro FUNCTION name
+.macro FUNCTION name, to_itself=0
         .globl  \name
         .def    \name; .scl 2; .type 32; .endef
         .p2align 6
@@ -20,6 +20,11 @@
         subq    $HERE + SUSPENDED_SIZE, %rsp
         .seh_stackalloc HERE + SUSPENDED_SIZE
         .seh_endprologue
+        .if \to_itself
+        movl    %r8d, %eax
+        cmpq    %rcx, %rdx
+        je      3f                              /* nothing is to change, and the system would not stand it */
+        .endif
         movq    CONTEXT_SAVED(%rdx), %r9        /* there */
         movq    %gs:0x20, %rax                  /* GetCurrentFiber: FiberData of NT_TIB */
         leaq    HERE(%rsp), %r10
@@ -33,7 +38,7 @@
         testq   %rax, %rax
         jne     1f
         movl    HERE + SUSPENDED_RESULT(%rsp), %eax
-        addq    $HERE + SUSPENDED_SIZE, %rsp
+3:      addq    $HERE + SUSPENDED_SIZE, %rsp
         cmpb    $0, coir__winfiber_returns(%rip)
         jne     2f
         popq    %rcx
@@ -53,4 +58,4 @@
 FUNCTION coir__winfiber_switch_in
 FUNCTION coir__winfiber_switch_out
 FUNCTION coir__winfiber_switch_over
-FUNCTION coir__winfiber_switch_across
+FUNCTION coir__winfiber_switch_across, to_itself=1
