@@ -21,7 +21,7 @@
 #define MANY_TASKS 1024
 
 static coir_task no_task = {.unwilling = true};
-coir_exec coir__no_exec = {.running = &no_task, .home = &no_task};
+struct coir_exec coir__no_exec = {.running = &no_task, .home = &no_task};
 
 /* ---- the loop: the executor's own fiber ---- */
 

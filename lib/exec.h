@@ -71,9 +71,6 @@ struct coir_exec {
     coir_poller poller;
 };
 
-/* What a thread's record has that runs no executor: one without tasks. */
-extern coir_exec coir__no_exec;
-
 /* exec.c: COIR_OK if the calling thread may use it, else COIR_EINVAL or COIR_ETHREAD. */
 int coir__exec_check(const coir_exec *e);
 

@@ -267,6 +267,8 @@ void coir__fiber_unwound(void)
 
     f->life = COIR__CUT_SHORT;
     thread->current = f->resumer;
+    if (f->special & COIR__TASK) /* with its executor */
+        thread->exec = &coir__no_exec;
 }
 
 /* Lets a fiber end by itself, on its own stack, from wherever it stands. */

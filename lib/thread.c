@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "allocator.h"
-#include "exec.h"
 #include "likely.h"
 #include "os.h"
 #include "thread.h"

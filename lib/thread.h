@@ -32,6 +32,9 @@ struct coir__thread {
 extern struct coir__thread coir__no_thread;
 extern struct coir__thread coir__thread_ended;
 
+/* exec.c: what a thread's record has that runs no executor: one without tasks. */
+extern struct coir_exec coir__no_exec;
+
 /* The calling thread's record, coir__no_thread if it has none. Never inlined: the compiler must not keep its result, or
  * the address of the thread-local variable behind it, over a switch, after which the code may run in another thread. In
  * functions that read it once, before any switch, coir__thread_here() of thread_pointer.h does the same inline. */

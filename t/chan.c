@@ -2380,7 +2380,7 @@ static void run_disturbed_workers(uint64_t seed)
     d = make_ints((size_t)(seed / 3 % 3));
     for (int i = 0; i < WORKERS; i++)
         workers[i] = spawn(work, T_VALUE(i));
-    start(disturb, seed % 2 == 0 ? T_VALUE(1) : NULL);
+    ck_assert_int_eq(coir_await(spawn(disturb, seed % 2 == 0 ? T_VALUE(1) : NULL), NULL), COIR_OK);
     ck_assert_int_eq(coir_await_all(workers, WORKERS, NULL), COIR_OK);
     finish();
     receive_the_rest(c);

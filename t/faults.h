@@ -17,6 +17,7 @@ enum call {
     MADVISE,
     MPROTECT,
     ATFORK,
+    EVENT, /* pthread_mutex_init, pthread_condattr_setclock, pthread_cond_init */
     /* Windows */
     COMMIT,       /* VirtualAlloc that commits */
     CONVERT,      /* ConvertThreadToFiberEx */

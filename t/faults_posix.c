@@ -17,6 +17,10 @@ int __real_mincore(void *address, size_t size, unsigned char *resident);
 int __real_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
 int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __real_pthread_setspecific(pthread_key_t key, const void *value);
+int __real_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+int __real_pthread_condattr_init(pthread_condattr_t *attributes);
+int __real_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
+int __real_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes);
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
 int __wrap_munmap(void *address, size_t size);
@@ -26,6 +30,10 @@ int __wrap_mincore(void *address, size_t size, unsigned char *resident);
 int __wrap_pthread_key_create(pthread_key_t *key, void (*destroy)(void *));
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value);
+int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
+int __wrap_pthread_condattr_init(pthread_condattr_t *attributes);
+int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
+int __wrap_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes);
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
@@ -87,6 +95,26 @@ int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*ch
 int __wrap_pthread_setspecific(pthread_key_t key, const void *value)
 {
     return fails(KEY_SET) ? ENOMEM : __real_pthread_setspecific(key, value);
+}
+
+int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes)
+{
+    return fails(EVENT) ? EAGAIN : __real_pthread_mutex_init(mutex, attributes);
+}
+
+int __wrap_pthread_condattr_init(pthread_condattr_t *attributes)
+{
+    return fails(EVENT) ? ENOMEM : __real_pthread_condattr_init(attributes);
+}
+
+int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock)
+{
+    return fails(EVENT) ? EINVAL : __real_pthread_condattr_setclock(attributes, clock);
+}
+
+int __wrap_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes)
+{
+    return fails(EVENT) ? EAGAIN : __real_pthread_cond_init(cond, attributes);
 }
 
 /* What the library does when it is loaded may fail too: before its own constructor runs, this one looks which call is

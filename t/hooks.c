@@ -244,6 +244,38 @@ START_TEST(the_hook_can_be_taken_away_and_set_while_fibers_are_suspended)
 }
 END_TEST
 
+/* A task and the executor's own fiber, which is the '?'. */
+static coir_fiber *task_fiber(coir_exec *e, coir_fn *fn)
+{
+    coir_task *t = NULL;
+    ck_assert_int_eq(coir_spawn(&t, e, fn, NULL, NULL), COIR_OK);
+    return coir_task_fiber(t);
+}
+
+static void *yield_once(void *arg)
+{
+    coir_task_yield();
+    return arg;
+}
+
+START_TEST(the_hook_sees_tasks_follow_one_another)
+{
+    coir_exec *e = NULL;
+    ck_assert_int_eq(coir_exec_create(&e, NULL), COIR_OK);
+    a = task_fiber(e, yield_once);
+    b = task_fiber(e, yield_once);
+    ck_assert_int_eq(coir_set_switch_hook(note_switch, trace), COIR_OK);
+    ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_TASKS_LEFT);
+    ck_assert_str_eq(trace, ".? ?a ab b? ?. ");
+    trace[0] = '\0';
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_str_eq(trace, ".? ?a ab b? ?. ");
+    trace[0] = '\0';
+    coir_set_switch_hook(NULL, NULL);
+    ck_assert_int_eq(coir_exec_destroy(e), COIR_OK);
+}
+END_TEST
+
 T_MAIN(all_memory_comes_from_the_programs_allocator_and_goes_back, a_stack_that_the_allocator_refuses_is_no_memory,
        stacks_of_the_programs_are_refused_where_the_system_makes_them, either_pair_can_be_left_out, bad_allocators_are_refused, the_hook_sees_every_change_of_fiber,
-       the_hook_can_be_taken_away_and_set_while_fibers_are_suspended)
+       the_hook_can_be_taken_away_and_set_while_fibers_are_suspended, the_hook_sees_tasks_follow_one_another)

@@ -129,7 +129,111 @@ START_TEST(an_older_keys_destructor_is_outside_of_the_fibers)
 }
 END_TEST
 
+/* ---- pthread_exit in a task ---- */
+
+static coir_exec *left_executor;
+
+static void look_from_below(void *arg)
+{
+    (void)arg;
+    if (exit_unwinds()) {
+        ck_assert_ptr_null(coir_self());
+        ck_assert_ptr_null(coir_task_self());
+        ck_assert_int_eq(coir_sleep(0), COIR_ENOTTASK);
+    }
+    event("looked ");
+}
+
+static void *defer_and_sleep(void *arg)
+{
+    coir_defer(event, arg);
+    coir_sleep(COIR_FOREVER);
+    event("slept on");
+    return NULL;
+}
+
+static void *run_tasks_into_exit(void *arg)
+{
+    coir_exec_create(&left_executor, NULL);
+    coir_spawn(NULL, left_executor, defer_and_sleep, "sleeper ", NULL);
+    coir_spawn(NULL, left_executor, exit_the_thread, NULL, NULL);
+    coir_spawn(NULL, left_executor, defer_and_sleep, "not started ", NULL);
+    pthread_cleanup_push(look_from_below, NULL);
+    coir_exec_run(left_executor);
+    pthread_cleanup_pop(0);
+    event("ran on");
+    return arg;
+}
+
+START_TEST(pthread_exit_in_a_task_leaves_the_executor_to_others)
+{
+    t_on_thread(run_tasks_into_exit, NULL);
+    ck_assert_str_eq(events, "looked ");
+    ck_assert_int_eq(coir_exec_run(left_executor), COIR_ETHREAD);
+    ck_assert_int_eq(coir_exec_destroy(left_executor), COIR_OK);
+    ck_assert_str_eq(events, "looked sleeper inner ");
+}
+END_TEST
+
 /* ---- fork ---- */
+
+/* Both processes go on with the executor, each with a wake-up event of its own. */
+static void post_nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void *post_to(void *e)
+{
+    coir_exec_post(e, post_nothing, NULL);
+    return NULL;
+}
+
+static void wake_task(void *t)
+{
+    coir_task_wake(t);
+}
+
+static void *wake_from_thread(void *t)
+{
+    coir_exec_post(left_executor, wake_task, t);
+    return NULL;
+}
+
+static void *fork_and_park(void *child)
+{
+    pthread_t thread;
+    *(pid_t *)child = fork();
+    coir_exec_hold(left_executor);
+    pthread_create(&thread, NULL, wake_from_thread, coir_task_self());
+    if (coir_task_park() != COIR_OK)
+        _exit(1);
+    coir_exec_release(left_executor);
+    pthread_join(thread, NULL);
+    return NULL;
+}
+
+START_TEST(after_a_fork_in_a_task_both_executors_can_be_woken)
+{
+    pid_t child = -1;
+    int status = -1;
+    coir_exec_create(&left_executor, NULL);
+    t_on_thread(post_to, left_executor);
+    coir_spawn(NULL, left_executor, fork_and_park, &child, NULL);
+    coir_spawn(NULL, left_executor, defer_and_sleep, "", NULL);
+    while (coir_exec_tasks(left_executor) > 1)
+        coir_exec_run_once_until(left_executor, COIR_FOREVER);
+    coir_exec_cancel(left_executor);
+    status = coir_exec_run(left_executor);
+    if (coir_exec_destroy(left_executor) != COIR_OK)
+        status = 1;
+    if (child == 0)
+        _exit(status);
+    ck_assert_int_eq(status, COIR_OK);
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
 
 static coir_fiber *foreign;
 static pthread_barrier_t barrier;
@@ -284,6 +388,7 @@ START_TEST(a_fork_during_another_threads_first_use_leaves_a_working_child)
 END_TEST
 
 T_MAIN(while_pthread_exit_leaves_them_fibers_are_done_but_cannot_be_destroyed,
-       an_older_keys_destructor_is_outside_of_the_fibers, fork_in_a_fiber_leaves_both_processes_with_working_fibers,
+       an_older_keys_destructor_is_outside_of_the_fibers, pthread_exit_in_a_task_leaves_the_executor_to_others,
+       after_a_fork_in_a_task_both_executors_can_be_woken, fork_in_a_fiber_leaves_both_processes_with_working_fibers,
        a_fork_while_other_threads_are_busy_leaves_a_working_child,
        a_fork_during_another_threads_first_use_leaves_a_working_child)

@@ -165,6 +165,44 @@ START_TEST(callee_saved_registers_survive_a_symmetric_switch)
 }
 END_TEST
 
+/* Tasks that yield by turns, from nested fibers too. */
+static int do_task_yield(void *unused, void *unused_too, void *unused_as_well)
+{
+    (void)unused, (void)unused_too, (void)unused_as_well;
+    return coir_task_yield();
+}
+
+static void *yield_task_with_registers(void *number)
+{
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        uint64_t in[WORDS], out[WORDS];
+        fill(in, i * 3 + (uint64_t)T_NUMBER(number));
+        ck_assert_int_eq(call_with_registers(do_task_yield, NULL, in, out), COIR_OK);
+        ck_assert(memcmp(in, out, sizeof in) == 0);
+    }
+    return NULL;
+}
+
+static void *yield_from_a_nested_fiber(void *number)
+{
+    coir_fiber *f = t_create(yield_task_with_registers, number);
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
+    coir_destroy(f);
+    return NULL;
+}
+
+START_TEST(callee_saved_registers_survive_switches_between_tasks)
+{
+    coir_exec *e = NULL;
+    ck_assert_int_eq(coir_exec_create(&e, NULL), COIR_OK);
+    for (int i = 0; i < 6; i++)
+        ck_assert_int_eq(coir_spawn(NULL, e, i % 2 ? yield_task_with_registers : yield_from_a_nested_fiber, T_VALUE(i), NULL),
+                         COIR_OK);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(e), COIR_OK);
+}
+END_TEST
+
 /* A crowd in which everyone yields or switches to anyone, each time with other values in all registers. */
 enum { CROWD = 8, SWITCHES = 10000 };
 static coir_fiber *crowd[CROWD];
@@ -213,6 +251,7 @@ END_TEST
 
 #define REGISTER_CASES                                                                                  \
     callee_saved_registers_survive_on_both_sides, callee_saved_registers_survive_a_symmetric_switch,    \
+        callee_saved_registers_survive_switches_between_tasks,                                              \
         callee_saved_registers_survive_ten_thousand_random_switches,
 
 static unsigned control_words(void)
@@ -359,7 +398,60 @@ START_TEST(control_is_the_resumers_again_after_destroy)
 }
 END_TEST
 
+/* In a task, a fiber with control of its own resumes another one: each has its own, also when others had their turn. */
+static void *keep_downward(void *arg)
+{
+    fesetround(FE_DOWNWARD);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(coir_task_yield(), COIR_OK);
+        ck_assert_int_eq(fegetround(), FE_DOWNWARD);
+        coir_yield(NULL, NULL);
+        ck_assert_int_eq(fegetround(), FE_DOWNWARD);
+    }
+    return arg;
+}
+
+static void *keep_upward_around_it(void *inner)
+{
+    fesetround(FE_UPWARD);
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(coir_resume(inner, NULL, NULL), COIR_YIELDED);
+        ck_assert_int_eq(fegetround(), FE_UPWARD);
+        ck_assert_int_eq(coir_task_yield(), COIR_OK);
+        ck_assert_int_eq(fegetround(), FE_UPWARD);
+    }
+    return NULL;
+}
+
+static void *share_with_the_executor(void *arg)
+{
+    for (int i = 0; i < 10; i++) {
+        ck_assert_int_eq(fegetround(), FE_TONEAREST);
+        ck_assert_int_eq(coir_task_yield(), COIR_OK);
+    }
+    return arg;
+}
+
+START_TEST(tasks_have_their_own_control_with_all_that_is_nested_in_them)
+{
+    coir_options opt = {.flags = COIR_KEEP_FPENV};
+    coir_fiber *inner[2];
+    coir_exec *e = NULL;
+    ck_assert_int_eq(coir_exec_create(&e, NULL), COIR_OK);
+    for (int i = 0; i < 2; i++) {
+        inner[i] = create_keeping(keep_downward, NULL);
+        ck_assert_int_eq(coir_spawn(NULL, e, keep_upward_around_it, inner[i], &opt), COIR_OK);
+        ck_assert_int_eq(coir_spawn(NULL, e, share_with_the_executor, NULL, NULL), COIR_OK);
+    }
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_int_eq(fegetround(), FE_TONEAREST);
+    for (int i = 0; i < 2; i++)
+        coir_destroy(inner[i]);
+    ck_assert_int_eq(coir_exec_destroy(e), COIR_OK);
+}
+END_TEST
+
 T_MAIN(
     REGISTER_CASES with_the_option_a_fiber_has_its_own_floating_point_control, such_a_fiber_starts_with_its_creators_control,
     without_the_option_assembly_shares_the_resumers_control, control_follows_a_symmetric_switch,
-    control_is_the_resumers_again_after_destroy)
+    control_is_the_resumers_again_after_destroy, tasks_have_their_own_control_with_all_that_is_nested_in_them)

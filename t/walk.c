@@ -294,6 +294,66 @@ START_TEST(a_walk_from_a_substitute_goes_to_its_resumer)
 }
 END_TEST
 
+/* A task: on through its executor into whoever runs that, wherever that was the last time. */
+LOOKED_FOR static int run_noting(coir_exec *e, uintptr_t *caller)
+{
+    int code;
+    *caller = (uintptr_t)__builtin_return_address(0);
+    code = coir_exec_run_once_until(e, 0);
+    __asm__ volatile("" : : : "memory");
+    return code;
+}
+
+LOOKED_FOR static void *yield_and_walk(void *inner)
+{
+    coir_task_yield();
+    coir_resume(inner, NULL, NULL);
+    __asm__ volatile("" : : : "memory");
+    return NULL;
+}
+
+LOOKED_FOR static void *yield_often(void *arg)
+{
+    for (int i = 0; i < 10; i++)
+        coir_task_yield();
+    return arg;
+}
+
+LOOKED_FOR static void *run_from_a_fiber(void *e)
+{
+    uintptr_t caller;
+    run_noting(e, &caller);
+    for (int i = 0; i < WALKERS; i++) {
+        ck_assert(results[i].clean);
+        ck_assert(has_frame_of(&results[i], inner_body));
+        if (t_backend_is("asm")) {
+            ck_assert(has_frame_of(&results[i], yield_and_walk));
+            ck_assert(!has_frame_of(&results[i], yield_often)); /* from which the task was come to */
+            ck_assert(has_frame_at(&results[i], caller));
+            ck_assert(has_frame_of(&results[i], run_from_a_fiber));
+        }
+    }
+    return NULL;
+}
+
+START_TEST(a_walk_from_a_task_goes_on_where_its_executor_is_run)
+{
+    coir_fiber *inner = t_create(inner_body, NULL), *host;
+    uintptr_t caller;
+    coir_exec *e = NULL;
+    ck_assert_int_eq(coir_exec_create(&e, NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(NULL, e, yield_often, NULL, NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(NULL, e, yield_and_walk, inner, NULL), COIR_OK);
+    ck_assert_int_eq(run_noting(e, &caller), COIR_TASKS_LEFT);
+    host = t_create(run_from_a_fiber, e);
+    ck_assert_int_eq(coir_resume(host, NULL, NULL), COIR_DONE);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    coir_destroy(host);
+    coir_destroy(inner);
+    coir_exec_destroy(e);
+}
+END_TEST
+
 /* A deferred function of a fiber that is destroyed: above it are the frames that the fiber was suspended in. */
 static void walk_at_the_end(void *arg)
 {
@@ -364,5 +424,6 @@ END_TEST
 
 T_MAIN(walks_from_stacks_below_main_reach_it, walks_through_descending_stacks_reach_main,
        LOW_THREAD_CASES walks_work_on_the_librarys_own_stacks,
-       a_walk_from_a_substitute_goes_to_its_resumer, a_walk_from_an_interrupted_fiber_passes_its_frames,
+       a_walk_from_a_substitute_goes_to_its_resumer,
+       a_walk_from_a_task_goes_on_where_its_executor_is_run, a_walk_from_an_interrupted_fiber_passes_its_frames,
        an_exception_does_not_leave_the_fiber)
