@@ -103,7 +103,7 @@ COIR__HOT int coir_resume(coir_fiber *f, void *value, void **result)
     return enter(thread, f, value, result);
 }
 
-/* Why the current fiber may not suspend, or COIR_OK. */
+/* Why the current fiber may not suspend, or COIR_OK. A substitute may, but none that is marked otherwise. */
 static int check_suspendable(const coir_fiber *f)
 {
     if ((f->special & COIR__ROOT) || ((f->special & COIR__KEPT) && f->keeper->yield_error == COIR_ENOTFIBER))
@@ -174,10 +174,9 @@ COIR__HOT int coir_switch(coir_fiber *to, void *value, void **result)
 {
     struct coir__thread *thread = coir__thread_here();
     coir_fiber *from = thread->current;
-    int error = check_suspendable(from);
 
-    if (error != COIR_OK)
-        return error;
+    if (coir__unlikely(from->special & ~(unsigned)COIR__SUBSTITUTE))
+        return check_suspendable(from);
     if (to == NULL)
         return COIR_EINVAL;
     if (coir__unlikely(to->resumable_by != thread))

@@ -65,7 +65,7 @@ not_unloaded() { readelf -dW .libs/libcoir.so | grep -q NODELETE; }
 
 # In optimised builds the public switches do their work and jump into the machine's: no call, so no return after it.
 tail_calls() {
-    for function in coir_resume coir_yield coir_switch; do
+    for function in coir_resume coir_yield coir_switch coir_gen_next coir_gen_yield coir_task_yield; do
         $objdump -d --no-show-raw-insn $library | awk -v name="<$function>:" '
             $2 == name { inside = 1; next }
             inside && /^$/ { exit }
@@ -75,7 +75,7 @@ tail_calls() {
     done
 }
 
-name="resume, yield and switch end in a jump"
+name="resume, yield and switch, also of generators and tasks, end in a jump"
 if [ -n "$T_INSTRUMENTED" ]; then
     skip "$name" "instrumented"
 elif ! have $objdump || [ -z "$library" ]; then
