@@ -1773,7 +1773,7 @@ static void run_buffer(uint64_t seed)
         consumers[i] = spawn(consume, NULL);
     for (int i = 0; i < PRODUCERS; i++)
         start(produce, T_VALUE(i));
-    start(cancel_consumers, consumers);
+    ck_assert_int_eq(coir_await(spawn(cancel_consumers, consumers), NULL), COIR_OK);
     ck_assert_int_eq(coir_await_all(consumers, CONSUMERS, NULL), COIR_OK);
 }
 
