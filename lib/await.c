@@ -13,8 +13,13 @@ struct gathering {
     size_t missing; /* so many must still end */
 };
 
-static const struct coir__wait awaits = {"awaits task", true, coir__ready};
-static const struct coir__wait awaits_several = {"awaits several tasks", false, coir__ready};
+static const coir_task *awaited(const coir_task *task)
+{
+    return task->target;
+}
+
+static const struct coir__wait awaits = {"awaits task", true, awaited, coir__ready};
+static const struct coir__wait awaits_several = {"awaits several tasks", false, NULL, coir__ready};
 
 /* Who awaits a task stays noted in it until the call has returned, so the wait may be over already. */
 void coir__await_notify(coir_task *task)

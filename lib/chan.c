@@ -95,8 +95,8 @@ int coir_chan_try_recv(coir_chan *c, void *item)
 
 /* ---- with waiting ---- */
 
-static const struct coir__wait sends = {"sends to channel", false, coir__give_up_queue};
-static const struct coir__wait receives = {"receives from channel", false, coir__give_up_queue};
+static const struct coir__wait sends = {"sends to channel", true, NULL, coir__give_up_queue};
+static const struct coir__wait receives = {"receives from channel", true, NULL, coir__give_up_queue};
 
 int coir_chan_send_until(coir_chan *c, const void *item, int64_t deadline)
 {

@@ -16,7 +16,7 @@ struct coir_cond {
 };
 
 /* Time and cancellation have had their effect when this begins. */
-static const struct coir__wait retakes = {"has waited for a condition, and waits for mutex", false, NULL};
+static const struct coir__wait retakes = {"has waited for a condition, and waits for mutex", true, coir__mutex_holder, NULL};
 
 /* Goes on with a task whose wait for the condition is over: its call returns `code` once it has its mutex. */
 static void retake(coir_task *task, int code)
@@ -38,7 +38,7 @@ static void retake(coir_task *task, int code)
     coir__queue_add(&m->waiting, &task->waiter);
 }
 
-static const struct coir__wait waits = {"waits for condition", false, retake};
+static const struct coir__wait waits = {"waits for condition", true, NULL, retake};
 
 int coir_cond_create(coir_cond **out)
 {

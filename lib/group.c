@@ -148,7 +148,7 @@ static void give_up(coir_task *task, int code)
     fail(g, code);
 }
 
-static const struct coir__wait waits = {"waits for group", false, give_up};
+static const struct coir__wait waits = {"waits for group", true, NULL, give_up};
 
 static bool is_over(const void *group)
 {

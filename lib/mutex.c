@@ -10,7 +10,12 @@
 #include "mutex.h"
 #include "thread.h"
 
-static const struct coir__wait locks = {"waits for mutex", false, coir__give_up_queue};
+const coir_task *coir__mutex_holder(const coir_task *task)
+{
+    return ((const coir_mutex *)task->target)->holder;
+}
+
+static const struct coir__wait locks = {"waits for mutex", true, coir__mutex_holder, coir__give_up_queue};
 
 int coir_mutex_create(coir_mutex **out)
 {

@@ -24,6 +24,9 @@ static inline bool coir__mutex_is_taken(const coir_mutex *m)
     return m->holder != NULL || m->abandoned;
 }
 
+/* Of a task that waits for a mutex: who holds that, if anybody still does. */
+const coir_task *coir__mutex_holder(const coir_task *task);
+
 /* Makes a task the holder. Takes that back, from the holder. */
 void coir__mutex_take(coir_mutex *m, coir_task *task);
 void coir__mutex_drop(coir_mutex *m);

@@ -3,7 +3,9 @@
 
 #include <config.h>
 
+#include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "exec.h"
 #include "task.h"
@@ -18,23 +20,45 @@ static void say(const coir_exec *e, const char *line)
         fprintf(stderr, "%s\n", line);
 }
 
+/* Adds to a line, as much as there is room for. */
+static void add(char *line, const char *format, ...)
+{
+    size_t length = strlen(line);
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(line + length, LINE_SIZE - length, format, arguments);
+    va_end(arguments);
+}
+
+static void add_task(char *line, const coir_task *task)
+{
+    add(line, "%p \"%.64s\"", (const void *)task, coir_fiber_name(task->root));
+}
+
+/* "task 0x1230 "reader" waits for mutex 0x4560, held by task 0x7890 "writer"", and the like. */
 static void report_task(const coir_exec *e, const coir_task *task)
 {
-    const char *report = task->wait != NULL ? task->wait->report : "is ready";
-    const coir_task *target = task->wait != NULL && task->wait->for_task ? task->target : NULL;
-    char line[LINE_SIZE];
+    const struct coir__wait *wait = task->wait;
+    const coir_task *whom = wait->whom != NULL ? wait->whom(task) : NULL;
+    char line[LINE_SIZE] = "  task ";
 
-    if (target != NULL)
-        snprintf(line, sizeof line, "  task %p \"%.64s\" %s %p \"%.64s\"", (const void *)task,
-                 coir_fiber_name(task->root), report, (const void *)target, coir_fiber_name(target->root));
-    else if (task->wait != NULL && task->target != NULL)
-        snprintf(line, sizeof line, "  task %p \"%.64s\" %s %p", (const void *)task, coir_fiber_name(task->root), report,
-                 task->target);
-    else
-        snprintf(line, sizeof line, "  task %p \"%.64s\" %s", (const void *)task, coir_fiber_name(task->root), report);
+    add_task(line, task);
+    add(line, " %s", wait->report);
+    if (whom != NULL && whom == task->target) {
+        add(line, " ");
+        add_task(line, whom);
+    } else if (wait->has_target) {
+        add(line, " %p", task->target);
+    }
+    if (whom != NULL && whom != task->target) {
+        add(line, ", held by task ");
+        add_task(line, whom);
+    }
     say(e, line);
 }
 
+/* None of them is ready, or there would be something to do. */
 void coir__report_deadlock(const coir_exec *e)
 {
     char line[LINE_SIZE];

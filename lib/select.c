@@ -95,7 +95,7 @@ static void give_up_select(coir_task *task, int code)
     coir__ready(task, code);
 }
 
-const struct coir__wait coir__selects = {"selects among channels", false, give_up_select};
+const struct coir__wait coir__selects = {"selects among channels", false, NULL, give_up_select};
 
 void coir__select_chosen(struct coir_waiter *waiter)
 {

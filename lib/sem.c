@@ -19,7 +19,7 @@ struct coir_sem {
     unsigned count;
 };
 
-static const struct coir__wait waits = {"waits for semaphore", false, coir__give_up_queue};
+static const struct coir__wait waits = {"waits for semaphore", true, NULL, coir__give_up_queue};
 
 int coir_sem_create(coir_sem **out, unsigned count)
 {

@@ -212,7 +212,7 @@ static void give_up_yield(coir_task *task, int code)
     task->code = code;
 }
 
-static const struct coir__wait yields = {"has yielded", false, give_up_yield};
+static const struct coir__wait yields = {"has yielded", false, NULL, give_up_yield};
 
 /* Tasks that come up are asked for early, a step at a time, since each address stands in what was asked for before. The
  * distance was measured. */
@@ -281,7 +281,7 @@ COIR__HOT int coir_task_yield(void)
     return coir__go_to(thread, e, f, coir__ready_exchange(e, e->running));
 }
 
-static const struct coir__wait parks = {"is parked", false, coir__ready};
+static const struct coir__wait parks = {"is parked", false, NULL, coir__ready};
 
 int coir_task_park_until(int64_t deadline)
 {

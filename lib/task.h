@@ -26,7 +26,10 @@
 /* A kind of wait: one constant of this type stands in the file of each thing that can be waited for. */
 struct coir__wait {
     const char *report; /* what a task that waits so does, for reports: "receives from channel" */
-    bool for_task;      /* what it waits for is a task, whose name can be told */
+    bool has_target;    /* the task's target is an object of the program's, whose address is worth telling */
+
+    /* Which task it waits for in this way, for reports: may give NULL, and may be NULL. */
+    const coir_task *(*whom)(const coir_task *task);
 
     /* Ends the wait without what it was for, by time or cancellation: makes the task ready, with `code` or with what
      * that means for this kind. NULL: it cannot be ended so, for now. */

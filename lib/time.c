@@ -22,7 +22,7 @@ static void give_up_sleep(coir_task *task, int code)
     coir__ready(task, code == COIR_ETIMEDOUT ? COIR_OK : code);
 }
 
-static const struct coir__wait sleeps = {"sleeps", false, give_up_sleep};
+static const struct coir__wait sleeps = {"sleeps", false, NULL, give_up_sleep};
 
 static int sleep_until(struct coir__caller caller, int64_t time, int64_t now)
 {
