@@ -21,4 +21,8 @@ int bench_run(int argc, char **argv, const char *title, const struct bench_conte
 /* Monotonic time in nanoseconds. */
 double bench_now(void);
 
+/* Runs a command (in a shell, but on Windows) and reads the number that it prints: that, or a negative one if there is
+ * none. For contenders that are programs of their own. */
+double bench_run_command(const char *command);
+
 #endif

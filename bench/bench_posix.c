@@ -39,22 +39,27 @@ bool bench_is_watched(void)
     return isatty(STDERR_FILENO);
 }
 
-double bench_measure_apart(const char *program, int contender, const char *backend)
+double bench_run_command(const char *command)
 {
-    char command[1024];
     double figure = -1;
-    FILE *child;
+    FILE *child = popen(command, "r");
 
-    if (backend != NULL)
-        setenv("COIR_BACKEND", backend, 1);
-    else
-        unsetenv("COIR_BACKEND");
-    snprintf(command, sizeof command, "'%s' " BENCH_MEASURE " %d", program, contender);
-    child = popen(command, "r");
     if (child == NULL)
         return -1;
     if (fscanf(child, "%lf", &figure) != 1)
         figure = -1;
     pclose(child);
     return figure;
+}
+
+double bench_measure_apart(const char *program, int contender, const char *backend)
+{
+    char command[1024];
+
+    if (backend != NULL)
+        setenv("COIR_BACKEND", backend, 1);
+    else
+        unsetenv("COIR_BACKEND");
+    snprintf(command, sizeof command, "'%s' " BENCH_MEASURE " %d", program, contender);
+    return bench_run_command(command);
 }

@@ -45,22 +45,21 @@ static double read_figure(HANDLE output)
     return strtod(text, NULL);
 }
 
-double bench_measure_apart(const char *program, int contender, const char *backend)
+double bench_run_command(const char *command)
 {
     SECURITY_ATTRIBUTES inherited = {sizeof inherited, NULL, TRUE};
     STARTUPINFOA start = {.cb = sizeof start, .dwFlags = STARTF_USESTDHANDLES};
     PROCESS_INFORMATION child;
     HANDLE output, input;
-    char command[1024];
+    char line[1024]; /* CreateProcess wants it writable */
     double figure;
 
-    SetEnvironmentVariableA("COIR_BACKEND", backend);
-    snprintf(command, sizeof command, "\"%s\" " BENCH_MEASURE " %d", program, contender);
+    snprintf(line, sizeof line, "%s", command);
     if (!CreatePipe(&output, &input, &inherited, 0))
         return -1;
     start.hStdOutput = input;
     start.hStdError = GetStdHandle(STD_ERROR_HANDLE);
-    if (!CreateProcessA(NULL, command, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child)) {
+    if (!CreateProcessA(NULL, line, NULL, NULL, TRUE, 0, NULL, NULL, &start, &child)) {
         CloseHandle(input);
         CloseHandle(output);
         return -1;
@@ -72,4 +71,13 @@ double bench_measure_apart(const char *program, int contender, const char *backe
     CloseHandle(child.hThread);
     CloseHandle(child.hProcess);
     return figure;
+}
+
+double bench_measure_apart(const char *program, int contender, const char *backend)
+{
+    char command[1024];
+
+    SetEnvironmentVariableA("COIR_BACKEND", backend);
+    snprintf(command, sizeof command, "\"%s\" " BENCH_MEASURE " %d", program, contender);
+    return bench_run_command(command);
 }

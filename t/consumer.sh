@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# consumer.sh CC DESTDIR PKGCONFIGDIR LIBDIR BINDIR SRCDIR: builds samples/hello.c, outside of the tree, against the
-# installed library, shared and static, with what pkg-config says; runs both.
+# consumer.sh CC DESTDIR PKGCONFIGDIR LIBDIR BINDIR SRCDIR: builds samples, outside of the tree, against the installed
+# library, in C with the shared and the static one, in C++ with the shared one, with what pkg-config says; runs them.
 #
+#   CXX          the C++ compiler; empty where there is none
 #   PKG_CONFIG   the pkg-config for the host
 #   TEST_RUNNER  what runs the host's programs, if that is another system
 set -e
@@ -18,21 +19,31 @@ dlls=$(printf 'Z:%s' "$destdir$bindir" | tr / '\\') # as Windows' own PATH would
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp "$srcdir/samples/hello.c" "$srcdir/samples/hello.expected" "$work"
+for sample in hello.c hello.expected pipeline.c pipeline.expected iota_cpp.cc iota_cpp.expected; do
+    cp "$srcdir/samples/$sample" "$work"
+done
 cd "$work"
 
-# prints_hello PROGRAM
-prints_hello() { $TEST_RUNNER "$1" > output && tr -d '\r' < output | diff hello.expected -; }
+# prints SAMPLE PROGRAM
+prints() { $TEST_RUNNER "$2" > output && tr -d '\r' < output | diff "$1.expected" -; }
 
 [ "$($pkg_config --modversion coir)" != "" ]
 if [ -f "$destdir$libdir/libcoir.so" ] || [ -f "$destdir$libdir/libcoir.dll.a" ]; then
-    $cc -o shared.exe hello.c $($pkg_config --cflags --libs coir)
-    WINEPATH=$dlls prints_hello ./shared.exe
+    for sample in hello pipeline; do
+        $cc -o shared.exe $sample.c $($pkg_config --cflags --libs coir)
+        WINEPATH=$dlls prints $sample ./shared.exe
+    done
+    if [ -n "$CXX" ]; then
+        static=
+        if [ -f "$destdir$libdir/libcoir.dll.a" ]; then static='-static-libgcc -static-libstdc++'; fi
+        $CXX -std=c++17 $static -o shared.exe iota_cpp.cc $($pkg_config --cflags --libs coir)
+        WINEPATH=$dlls prints iota_cpp ./shared.exe
+    fi
     echo "installed shared library: a program builds and runs"
 fi
 if [ -f "$destdir$libdir/libcoir.a" ]; then
     $cc -o static.exe hello.c $($pkg_config --cflags coir) "$destdir$libdir/libcoir.a" \
         $($pkg_config --static --libs-only-l coir | sed 's/-lcoir//')
-    LD_LIBRARY_PATH='' prints_hello ./static.exe
+    LD_LIBRARY_PATH='' prints hello ./static.exe
     echo "installed static library: a program builds and runs"
 fi

@@ -48,6 +48,23 @@ for compiler in gcc clang; do
         fi
     done
 done
+# compiles_hpp COMPILER STANDARD: coir.hpp, and a program that uses all of it
+compiles_hpp() {
+    printf '#include <coir.hpp>\nint main() { return 0; }\n' | $1 -x c++ "-std=$2" $flags $cxx_flags - &&
+        for sample in iota lazy throwing_task; do
+            $1 "-std=$2" $flags $cxx_flags "$srcdir/samples/${sample}_cpp.cc" || return 1
+        done
+}
+for compiler in g++ clang++ x86_64-w64-mingw32-g++; do
+    for standard in c++17 c++20; do
+        if have $compiler; then
+            check "coir.hpp is good $standard to $compiler" compiles_hpp $compiler $standard
+        else
+            skip "coir.hpp is good $standard to $compiler" "no $compiler here"
+        fi
+    done
+done
+
 for compiler in g++ clang++; do
     for standard in c++11 c++17 c++20; do
         if have $compiler; then

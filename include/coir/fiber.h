@@ -39,6 +39,10 @@
  * (wine does not). C++'s record of caught and flying exceptions is the thread's in this release: do not suspend inside
  * a catch block, nor in a destructor that runs for an exception.
  *
+ * Fibers of others. The fiber of a generator (coir/gen.h), of a task or of an executor (coir/exec.h) is continued and
+ * ended by its owner alone: coir_resume, coir_switch, coir_cancel and coir_destroy of it are COIR_EBUSY. A fiber that
+ * is nested in a task may wait as the task can; until that is over it, and those that wait for it, are COIR_EBUSY too.
+ *
  * longjmp inside one fiber is fine, out of one is not. fork, exit, pthread_exit and ExitThread may be called in a
  * fiber. In the child of a fork the fibers of the thread that forked go on; those of other threads are left behind, as
  * if their threads had ended (destroy only those that were not in use at that moment).
@@ -152,8 +156,9 @@ COIR_API int coir_resume(coir_fiber *f, void *value, void **result);
  * was, or had earlier been, continued by coir_cancel, and *result is the value all the same, NULL from coir_cancel
  * itself. `result` may be NULL.
  *
- * At once, without suspending: COIR_ENOTFIBER outside of any fiber; COIR_ECANCELED in a deferred function or in the
- * destructor of a key, since the fiber is ending (*result is then not touched). */
+ * At once, without suspending (*result is then not touched): COIR_ENOTFIBER outside of any fiber, and in a task's own;
+ * COIR_ECANCELED in a deferred function or in the destructor of a key, since the fiber is ending; COIR_EINVAL in a
+ * generator's own; COIR_EBUSY in what an executor calls that this fiber runs (coir_exec_post). */
 COIR_API int coir_yield(void *value, void **result);
 
 /* Suspends the current fiber and continues `to`, new or suspended, in its place: `to` inherits the resumer, and what it
@@ -161,9 +166,9 @@ COIR_API int coir_yield(void *value, void **result);
  * if it hears from another. `value` and what the call returns later are as with coir_resume and coir_yield: COIR_OK,
  * or COIR_ECANCELED, when somebody resumes or switches to the fiber that made the call.
  *
- * At once: COIR_ENOTFIBER outside of any fiber; COIR_ECANCELED in a deferred function or in the destructor of a key (a
- * fiber that was cancelled, but has not returned yet, may still switch); COIR_EINVAL, COIR_EDEAD, COIR_EBUSY (also for
- * a switch to oneself) and COIR_ETHREAD as with coir_resume. */
+ * At once, as coir_yield: COIR_ENOTFIBER, COIR_ECANCELED (a fiber that was cancelled, but has not returned yet, may
+ * still switch), COIR_EINVAL, COIR_EBUSY; and for the sake of `to`: COIR_EINVAL, COIR_EDEAD, COIR_EBUSY (also for a
+ * switch to oneself) and COIR_ETHREAD as with coir_resume. */
 COIR_API int coir_switch(coir_fiber *to, void *value, void **result);
 
 /* Asks `f` to end: resumes it so that its coir_yield (or coir_switch) returns COIR_ECANCELED. The fiber is expected to
