@@ -126,14 +126,87 @@ int coir_chan_recv_until(coir_chan *c, void *item, int64_t deadline)
     return coir__suspend_in(&c->receivers, caller, &receives, c, deadline);
 }
 
-int coir_chan_send(coir_chan *c, const void *item)
+/* ---- the same once more, for what is usual: a number or a pointer, no deadline, a partner who waits without one. Without
+ * calls, so that no registers are to be saved. Whatever is not usual goes the long way. */
+
+static inline bool is_usual(const coir_chan *c, const void *item, struct coir__caller *caller)
 {
-    return coir_chan_send_until(c, item, COIR_FOREVER);
+    return coir__may_wait(caller) && c != NULL && item != NULL && c->thread == caller->thread->number &&
+           (c->item_size == 8 || c->item_size == 4);
 }
 
-int coir_chan_recv(coir_chan *c, void *item)
+static inline void copy_usual(void *to, const void *from, size_t size)
 {
-    return coir_chan_recv_until(c, item, COIR_FOREVER);
+    if (size == 8)
+        memcpy(to, from, 8);
+    else
+        memcpy(to, from, 4);
+}
+
+/* Ends the wait of one in a queue as coir__chan_serve does. */
+static inline void serve_usual(struct coir_waiter *waiter)
+{
+    coir_task *task = waiter->task;
+
+    coir__queue_remove(waiter);
+    task->code = COIR_OK;
+    task->wait = NULL;
+    coir__ready_add(task->exec, task);
+}
+
+static inline int wait_usual(struct coir_queue *queue, struct coir__caller caller, const struct coir__wait *wait,
+                             const coir_chan *c, void *item)
+{
+    caller.task->waiter.item = item;
+    return coir__suspend_in(queue, caller, wait, c, COIR_FOREVER);
+}
+
+COIR__HOT int coir_chan_send(coir_chan *c, const void *item)
+{
+    struct coir__caller caller;
+    struct coir_waiter *receiver;
+
+    if (coir__unlikely(!is_usual(c, item, &caller) || c->closed))
+        return coir_chan_send_until(c, item, COIR_FOREVER);
+    receiver = c->receivers.first;
+    if (receiver != NULL) {
+        if (coir__unlikely(receiver->task->wait != &receives || receiver->task->timer != 0))
+            return coir_chan_send_until(c, item, COIR_FOREVER);
+        copy_usual(receiver->item, item, c->item_size);
+        serve_usual(receiver);
+        return COIR_OK;
+    }
+    if (c->count == c->capacity)
+        return wait_usual(&c->senders, caller, &sends, c, (void *)(uintptr_t)item);
+    copy_usual(place(c, c->count), item, c->item_size);
+    c->count++;
+    return COIR_OK;
+}
+
+COIR__HOT int coir_chan_recv(coir_chan *c, void *item)
+{
+    struct coir__caller caller;
+    struct coir_waiter *sender;
+
+    if (coir__unlikely(!is_usual(c, item, &caller)))
+        return coir_chan_recv_until(c, item, COIR_FOREVER);
+    sender = c->senders.first;
+    if (sender != NULL) {
+        if (coir__unlikely(c->count > 0 || sender->task->wait != &sends || sender->task->timer != 0))
+            return coir_chan_recv_until(c, item, COIR_FOREVER);
+        copy_usual(item, sender->item, c->item_size);
+        serve_usual(sender);
+        return COIR_OK;
+    }
+    if (c->count == 0) {
+        if (coir__unlikely(c->closed))
+            return COIR_ECLOSED;
+        return wait_usual(&c->receivers, caller, &receives, c, item);
+    }
+    copy_usual(item, place(c, 0), c->item_size);
+    c->count--;
+    c->first = c->first + 1 < c->capacity ? c->first + 1 : 0;
+    return COIR_OK;
 }
 
 /* ---- the channel itself ---- */
