@@ -53,7 +53,7 @@ static void collect(coir_task *t, void **result)
 {
     if (result != NULL)
         *result = t->result;
-    coir__task_free(coir__thread_now(), t);
+    coir__task_free(t);
 }
 
 /* ---- outside of tasks: by running the executor ---- */

@@ -80,12 +80,28 @@ static int careful_over(struct coir__context *from, struct coir__context *to, in
     return coir__backend()->switches.over(from, to, result);
 }
 
-/* Enters a fiber of a task with all it is nested in, from the task's root inwards. */
+/* Enters a fiber of a task with all it is nested in: each that has control of its own is inside of what the next outer one
+ * has, the outermost of what is there now. From the inside out, for they may be nested deep. */
 static void enter_chain(coir_fiber *to)
 {
-    if (!(to->special & COIR__TASK))
-        enter_chain(to->resumer);
-    enter_fpenv(to);
+    const coir_fiber *innermost = NULL;
+    coir_fiber *last = NULL;
+
+    for (coir_fiber *f = to;; f = f->resumer) {
+        if (has_own_fpenv(f)) {
+            if (last != NULL)
+                last->outer_fpenv = f->fpenv;
+            else
+                innermost = f;
+            last = f;
+        }
+        if (f->special & COIR__TASK)
+            break;
+    }
+    if (last == NULL)
+        return;
+    coir__backend()->fpenv_read(&last->outer_fpenv);
+    coir__backend()->fpenv_load(&innermost->fpenv);
 }
 
 static void leave_chain(coir_fiber *from)

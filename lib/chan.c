@@ -72,7 +72,7 @@ int coir__chan_pull(coir_chan *c, void *item)
 
 static int check(const coir_chan *c, const void *item)
 {
-    int error = c != NULL ? coir__thread_check(c->thread) : COIR_EINVAL;
+    int error = coir__object_check((const struct coir__object *)c);
 
     if (error != COIR_OK)
         return error;
@@ -131,7 +131,7 @@ int coir_chan_recv_until(coir_chan *c, void *item, int64_t deadline)
 
 static inline bool is_usual(const coir_chan *c, const void *item, struct coir__caller *caller)
 {
-    return coir__may_wait(caller) && c != NULL && item != NULL && c->thread == caller->thread->number &&
+    return coir__may_wait(caller) && c != NULL && item != NULL && c->object.thread == caller->thread->number &&
            (c->item_size == 8 || c->item_size == 4);
 }
 
@@ -211,32 +211,31 @@ COIR__HOT int coir_chan_recv(coir_chan *c, void *item)
 
 /* ---- the channel itself ---- */
 
+/* Items of no size need no memory, but a place all the same. */
+static size_t buffer_size(const coir_chan *c)
+{
+    return c->item_size > 0 ? c->capacity * c->item_size : 1;
+}
+
 int coir_chan_create(coir_chan **out, size_t item_size, size_t capacity)
 {
-    struct coir__thread *thread;
     coir_chan *c;
     int error;
 
     if (out == NULL)
         return COIR_EINVAL;
-    error = coir__thread_enter(&thread);
-    if (error != COIR_OK)
-        return error;
     if (item_size > 0 && capacity > SIZE_MAX / 2 / item_size)
         return COIR_ENOMEM;
-    c = coir__allocate(sizeof *c);
+    c = coir__object_make(sizeof *c, &error);
     if (c == NULL)
-        return COIR_ENOMEM;
-    memset(c, 0, sizeof *c);
-    c->thread = thread->number;
+        return error;
     c->item_size = item_size;
     c->capacity = capacity;
-    if (capacity > 0 && item_size > 0) {
-        c->buffer = coir__allocate(capacity * item_size);
-        if (c->buffer == NULL) {
-            coir__release(c, sizeof *c);
-            return COIR_ENOMEM;
-        }
+    if (capacity > 0)
+        c->buffer = coir__allocate(buffer_size(c));
+    if (capacity > 0 && c->buffer == NULL) {
+        coir__release(c, sizeof *c);
+        return COIR_ENOMEM;
     }
     *out = c;
     return COIR_OK;
@@ -244,7 +243,7 @@ int coir_chan_create(coir_chan **out, size_t item_size, size_t capacity)
 
 int coir_chan_close(coir_chan *c)
 {
-    int error = c != NULL ? coir__thread_check(c->thread) : COIR_EINVAL;
+    int error = coir__object_check((const struct coir__object *)c);
 
     if (error != COIR_OK)
         return error;
@@ -260,7 +259,7 @@ int coir_chan_close(coir_chan *c)
 
 int64_t coir_chan_count(const coir_chan *c)
 {
-    int error = c != NULL ? coir__thread_check(c->thread) : COIR_EINVAL;
+    int error = coir__object_check((const struct coir__object *)c);
 
     return error == COIR_OK ? (int64_t)c->count : error;
 }
@@ -271,12 +270,10 @@ int coir_chan_destroy(coir_chan *c)
 
     if (c == NULL)
         return COIR_OK;
-    error = coir__thread_check_destroy(c->thread);
+    error = coir__object_check_destroy(&c->object, c->senders.first != NULL || c->receivers.first != NULL);
     if (error != COIR_OK)
         return error;
-    if (c->thread == coir__thread_now()->number && (c->senders.first != NULL || c->receivers.first != NULL))
-        return COIR_EBUSY;
-    coir__release(c->buffer, c->capacity * c->item_size);
+    coir__release(c->buffer, buffer_size(c));
     coir__release(c, sizeof *c);
     return COIR_OK;
 }

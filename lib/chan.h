@@ -9,15 +9,16 @@
 
 #include <coir/chan.h>
 
+#include "object.h"
 #include "queue.h"
 #include "task.h"
 
 /* At most one of the two queues has tasks in it, but for those of a coir_select. While receivers wait the buffer is
  * empty, and while senders wait it is full. */
 struct coir_chan {
+    struct coir__object object;
     struct coir_queue receivers;
     struct coir_queue senders;
-    uint64_t thread; /* the number of its thread */
     size_t item_size;
     size_t capacity; /* of the buffer, in items */
     size_t count;    /* items in it */

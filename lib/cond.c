@@ -4,19 +4,25 @@
 
 #include <config.h>
 
-#include <string.h>
-
 #include "allocator.h"
 #include "mutex.h"
-#include "thread.h"
 
 struct coir_cond {
+    struct coir__object object;
     struct coir_queue waiting; /* each with its mutex as item */
-    uint64_t thread;           /* the number of its thread */
 };
 
-/* Time and cancellation have had their effect when this begins. */
-static const struct coir__wait retakes = {"has waited for a condition, and waits for mutex", true, coir__mutex_holder, NULL};
+/* Time and cancellation have had their effect when this begins; but what nobody will ever give back is not waited for. */
+static void give_up_retaking(coir_task *task, int code)
+{
+    const coir_mutex *m = task->target;
+
+    if (m->abandoned)
+        coir__give_up_queue(task, code);
+}
+
+static const struct coir__wait retakes = {"has waited for a condition, and waits for mutex", true, coir__mutex_holder,
+                                         give_up_retaking};
 
 /* Goes on with a task whose wait for the condition is over: its call returns `code` once it has its mutex. */
 static void retake(coir_task *task, int code)
@@ -42,27 +48,20 @@ static const struct coir__wait waits = {"waits for condition", true, NULL, retak
 
 int coir_cond_create(coir_cond **out)
 {
-    struct coir__thread *thread;
     coir_cond *c;
     int error;
 
     if (out == NULL)
         return COIR_EINVAL;
-    error = coir__thread_enter(&thread);
-    if (error != COIR_OK)
-        return error;
-    c = coir__allocate(sizeof *c);
-    if (c == NULL)
-        return COIR_ENOMEM;
-    memset(c, 0, sizeof *c);
-    c->thread = thread->number;
-    *out = c;
-    return COIR_OK;
+    c = coir__object_make(sizeof *c, &error);
+    if (c != NULL)
+        *out = c;
+    return error;
 }
 
 static int check(const coir_cond *c)
 {
-    return c != NULL ? coir__thread_check(c->thread) : COIR_EINVAL;
+    return coir__object_check((const struct coir__object *)c);
 }
 
 static int check_both(const coir_cond *c, const coir_mutex *m, const coir_task *task)
@@ -71,9 +70,7 @@ static int check_both(const coir_cond *c, const coir_mutex *m, const coir_task *
 
     if (error != COIR_OK)
         return error;
-    if (m == NULL)
-        return COIR_EINVAL;
-    error = coir__thread_check(m->thread);
+    error = coir__object_check((const struct coir__object *)m);
     if (error != COIR_OK)
         return error;
     return m->holder == task ? COIR_OK : COIR_ENOTHELD;
@@ -127,11 +124,8 @@ int coir_cond_destroy(coir_cond *c)
 
     if (c == NULL)
         return COIR_OK;
-    error = coir__thread_check_destroy(c->thread);
-    if (error != COIR_OK)
-        return error;
-    if (c->thread == coir__thread_now()->number && c->waiting.first != NULL)
-        return COIR_EBUSY;
-    coir__release(c, sizeof *c);
-    return COIR_OK;
+    error = coir__object_check_destroy(&c->object, c->waiting.first != NULL);
+    if (error == COIR_OK)
+        coir__release(c, sizeof *c);
+    return error;
 }

@@ -8,9 +8,13 @@
 
 struct coir__event;
 
-/* Makes one, not set: COIR_OK or COIR_ENOMEM. */
+/* Makes one, not set: COIR_OK or COIR_ENOMEM. It is destroyed when nobody holds it any more, which is waited for. */
 int coir__event_create(struct coir__event **out);
 void coir__event_destroy(struct coir__event *event);
+
+/* While a thread holds the event, it and what it belongs to stay. For moments only. */
+void coir__event_hold(struct coir__event *event);
+void coir__event_drop(struct coir__event *event);
 
 /* Ends the wait that goes on, or the next one. Any thread may call it. */
 void coir__event_set(struct coir__event *event);

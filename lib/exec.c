@@ -234,7 +234,7 @@ static int look_outside(coir_exec *e, int64_t deadline)
 static void bury(coir_exec *e)
 {
     if (e->corpse != NULL)
-        coir__task_free(coir__thread_now(), e->corpse);
+        coir__task_free(e->corpse);
 }
 
 static int turn(coir_exec *e, int64_t deadline)
@@ -287,17 +287,54 @@ static int begin(coir_exec *e, bool one_turn, struct host *host)
 static void end(coir_exec *e, const struct host *host)
 {
     e->active = false;
+    e->stopping = false; /* whatever it was to stop, it has */
     host->thread->exec = host->outer;
     if (!(host->special & COIR__HOST))
         host->fiber->special &= (uint8_t)~COIR__HOST;
 }
 
-static bool take_stop(coir_exec *e)
+static bool is_past(const coir_exec *e, int64_t deadline)
 {
-    bool stopping = e->stopping;
+    return deadline != COIR_FOREVER && deadline <= coir__exec_now(e);
+}
 
-    e->stopping = false;
-    return stopping;
+/* Runs turns until is_done(arg) is true: COIR_OK; or stop: STOPPED; or the deadline, after one turn at least:
+ * COIR_ETIMEDOUT. Or COIR_EBUSY, COIR_EDEADLK, a code of the poller's. */
+#define STOPPED 1
+
+static int run_until(coir_exec *e, bool (*is_done)(const void *arg), const void *arg, int64_t deadline)
+{
+    struct host host;
+    int result = begin(e, deadline != COIR_FOREVER, &host);
+    bool has_run = false;
+
+    if (result != COIR_OK)
+        return result;
+    while (result == COIR_OK && !is_done(arg)) {
+        if (e->stopping)
+            result = STOPPED;
+        else if (has_run && is_past(e, deadline))
+            result = COIR_ETIMEDOUT;
+        else
+            result = turn(e, deadline);
+        has_run = true;
+    }
+    end(e, &host);
+    return result;
+}
+
+int coir__exec_run_until(coir_exec *e, bool (*is_done)(const void *arg), const void *arg, int64_t deadline)
+{
+    int result = run_until(e, is_done, arg, deadline);
+
+    return result == STOPPED ? COIR_EAGAIN : result;
+}
+
+static bool is_finished(const void *exec)
+{
+    const coir_exec *e = exec;
+
+    return e->alive == 0 && e->holds == 0 && !coir__is_posted(e);
 }
 
 static int tasks_left(const coir_exec *e)
@@ -307,15 +344,9 @@ static int tasks_left(const coir_exec *e)
 
 int coir_exec_run(coir_exec *e)
 {
-    struct host host;
-    int error = begin(e, false, &host);
+    int result = run_until(e, is_finished, e, COIR_FOREVER);
 
-    if (error != COIR_OK)
-        return error;
-    while (error >= 0 && !take_stop(e) && (e->alive > 0 || e->holds > 0 || coir__is_posted(e)))
-        error = turn(e, COIR_FOREVER);
-    end(e, &host);
-    return error < 0 ? error : tasks_left(e);
+    return result < 0 ? result : tasks_left(e);
 }
 
 int coir_exec_run_once_until(coir_exec *e, int64_t deadline)
@@ -325,31 +356,10 @@ int coir_exec_run_once_until(coir_exec *e, int64_t deadline)
 
     if (error != COIR_OK)
         return error;
-    if (!take_stop(e)) {
+    if (!e->stopping)
         error = turn(e, deadline);
-        take_stop(e);
-    }
     end(e, &host);
     return error < 0 ? error : tasks_left(e);
-}
-
-int coir__exec_run_until(coir_exec *e, bool (*is_done)(const void *arg), const void *arg, int64_t deadline)
-{
-    struct host host;
-    int error = begin(e, false, &host);
-
-    if (error != COIR_OK)
-        return error;
-    while (error >= 0 && !is_done(arg)) {
-        if (take_stop(e))
-            error = COIR_EAGAIN;
-        else if (deadline != COIR_FOREVER && deadline <= coir__exec_now(e) && !has_work(e))
-            error = COIR_ETIMEDOUT;
-        else
-            error = turn(e, deadline);
-    }
-    end(e, &host);
-    return error < 0 ? error : COIR_OK;
 }
 
 int coir_exec_stop(coir_exec *e)
@@ -440,7 +450,7 @@ static int make_home(coir_exec *e)
 
 static int make_loop(coir_exec *e, struct coir__thread *thread)
 {
-    const coir_options opt = {.name = "coir_exec", .stack_size = 1};
+    const coir_options opt = {.name = "coir_exec"};
     int error = coir__fiber_make(thread, &loop_keeper, run_loop, e, &opt, &e->loop);
 
     if (error == COIR_OK)
@@ -448,13 +458,16 @@ static int make_loop(coir_exec *e, struct coir__thread *thread)
     return error;
 }
 
-/* Releases all that was made of an executor; its loop last, as that may fail where the thread has ended. */
+/* Releases all that was made of an executor; its loop first, as that may fail where the thread has ended; then the event,
+ * which other threads may still be about to let go of. */
 static int release(coir_exec *e)
 {
     int error = e->loop != NULL ? coir__fiber_destroy(e->loop) : COIR_OK;
 
     if (error != COIR_OK)
         return error;
+    if (e->event != NULL)
+        coir__event_destroy(e->event);
     while (e->unused != NULL) {
         coir_task *task = e->unused;
         e->unused = task->next;
@@ -462,8 +475,6 @@ static int release(coir_exec *e)
     }
     if (e->home != NULL)
         coir__release_aligned(e->home, sizeof *e->home);
-    if (e->event != NULL)
-        coir__event_destroy(e->event);
     coir__timers_release(&e->timers);
     if (e->ring != NULL)
         coir__release(e->ring, ((size_t)e->mask + 1) * sizeof *e->ring);
@@ -527,9 +538,31 @@ static int destroy_left_tasks(coir_exec *e)
     return COIR_OK;
 }
 
+/* A task that has ended may have an awaiter who has still to come for it. */
+static bool is_awaited(const coir_exec *e)
+{
+    for (const coir_task *task = e->tasks; task != NULL; task = task->next)
+        if (task->awaiter != NULL)
+            return true;
+    return false;
+}
+
 static bool is_in_use(const coir_exec *e)
 {
-    return e->active || e->alive > 0 || e->holds > 0 || e->groups > 0 || coir__is_posted(e);
+    return e->active || e->alive > 0 || e->holds > 0 || e->groups > 0 || coir__is_posted(e) || is_awaited(e);
+}
+
+/* Makes it one that nothing hinders from being released, after its thread has ended. */
+static int abandon(coir_exec *e)
+{
+    int error;
+
+    bury(e);
+    error = destroy_left_tasks(e);
+    if (error != COIR_OK)
+        return error;
+    coir__forget_posted(e);
+    return e->groups > 0 ? COIR_EBUSY : COIR_OK;
 }
 
 int coir_exec_destroy(coir_exec *e)
@@ -539,23 +572,18 @@ int coir_exec_destroy(coir_exec *e)
 
     if (e == NULL)
         return COIR_OK;
-    error = coir__thread_check_destroy(e->thread);
-    if (error == COIR_OK)
-        error = coir__thread_enter(&thread);
+    error = coir__thread_enter(&thread);
     if (error != COIR_OK)
         return error;
-    if (e->thread == thread->number) {
-        if (is_in_use(e))
-            return COIR_EBUSY;
-    } else {
-        error = destroy_left_tasks(e);
-        if (error != COIR_OK || e->groups > 0)
-            return error != COIR_OK ? error : COIR_EBUSY;
-        coir__forget_posted(e);
-    }
+    if (e->thread == thread->number)
+        error = is_in_use(e) ? COIR_EBUSY : COIR_OK;
+    else
+        error = coir__thread_lives(e->thread) ? COIR_ETHREAD : abandon(e);
+    if (error != COIR_OK)
+        return error;
     bury(e);
     while (e->tasks != NULL)
-        coir__task_free(thread, e->tasks);
+        coir__task_free(e->tasks);
     return release(e);
 }
 

@@ -49,6 +49,7 @@ struct coir_exec {
     uint32_t alive;    /* tasks that have not ended */
     uint32_t holds;
     uint32_t groups;   /* that have not been destroyed */
+    struct coir_group *last_failing; /* while groups are being failed: the last of the list */
     coir_task *tasks;  /* all, also those that have ended, in the order in which they were spawned */
     coir_task *last_task;
     coir_task *unused; /* memory for tasks, linked by `next` */
@@ -80,8 +81,8 @@ int64_t coir__exec_now(const coir_exec *e);
 /* exec.c: ends the turn when the running task suspends. */
 void coir__exec_end_turn(coir_exec *e);
 
-/* exec.c: runs turns, outside of any task of it, until is_done(arg) is true or the deadline has come: COIR_OK,
- * COIR_ETIMEDOUT, COIR_EBUSY, COIR_EDEADLK, COIR_EAGAIN, or a code of the poller's. */
+/* exec.c: runs turns, outside of any task of it, until is_done(arg) is true or, after one at least, the deadline has
+ * come: COIR_OK, COIR_ETIMEDOUT, COIR_EBUSY, COIR_EDEADLK, COIR_EAGAIN, or a code of the poller's. */
 int coir__exec_run_until(coir_exec *e, bool (*is_done)(const void *arg), const void *arg, int64_t deadline);
 
 /* exec.c: makes room for one more task in the ring and the heap: COIR_OK or COIR_ENOMEM. */

@@ -228,6 +228,8 @@ COIR__NOINLINE int coir_exit(void *result)
         return COIR_ENOTFIBER;
     if (f->special & COIR__ENDING)
         return COIR_ECANCELED;
+    if (f->special & COIR__HOST)
+        return COIR_EBUSY;
     drop_frames(f, result);
     return COIR_ECANCELED; /* not reached */
 }

@@ -117,6 +117,8 @@ static int check_yield(const coir_gen *g, const void *item, const coir_fiber *f)
         return COIR_ENOTFIBER;
     if (f->special & COIR__ENDING)
         return COIR_ECANCELED;
+    if (f->special & COIR__HOST)
+        return COIR_EBUSY;
     return g != NULL && item != NULL ? COIR_OK : COIR_EINVAL;
 }
 
@@ -140,7 +142,8 @@ COIR__HOT int coir_gen_yield(coir_gen *g, const void *item)
     coir_fiber *f = thread->current;
     coir_fiber *resumer;
 
-    if (coir__unlikely(g == NULL || item == NULL || g->fiber != f || (f->special & COIR__ENDING)))
+    if (coir__unlikely(g == NULL || item == NULL || g->fiber != f ||
+                       (f->special & (COIR__ENDING | COIR__HOST))))
         return yield_unusual(g, item);
     if (g->item_size == 8)
         memcpy(g->item, item, 8);

@@ -3,23 +3,23 @@
 
 #include <config.h>
 
-#include <string.h>
-
 #include <coir/sync.h>
 
 #include "allocator.h"
+#include "object.h"
 #include "queue.h"
 #include "task.h"
 #include "thread.h"
 
 struct coir_group {
+    struct coir__object object;
     coir_exec *exec;
-    uint64_t thread;  /* the number of its thread */
     coir_task *tasks; /* those that have not ended, in the order in which they were spawned */
     coir_task *last_task;
     unsigned count;
     int code;         /* what it failed with, or COIR_OK */
     unsigned waiting_outside; /* calls that run the executor until the group is done */
+    coir_group *next_failing; /* in the list of those whose tasks are to be cancelled */
     struct coir_queue waiting;
 };
 
@@ -50,13 +50,31 @@ static void remove_task(coir_group *g, coir_task *task)
     g->count--;
 }
 
+static void cancel_tasks(coir_group *g)
+{
+    for (coir_task *task = g->tasks; task != NULL; task = task->group_next)
+        coir__task_cancel(task);
+}
+
+/* Cancelling a task that waits for a group fails that one, which comes back here. They are nested as deep as the program
+ * likes, so the inner ones are left to the loop of the outermost. */
 static void fail(coir_group *g, int code)
 {
+    coir_exec *e = g->exec;
+    bool is_outermost = e->last_failing == NULL;
+
     if (g->code != COIR_OK)
         return;
     g->code = code;
-    for (coir_task *task = g->tasks; task != NULL; task = task->group_next)
-        coir__task_cancel(task);
+    g->next_failing = NULL;
+    if (!is_outermost)
+        e->last_failing->next_failing = g;
+    e->last_failing = g;
+    if (!is_outermost)
+        return;
+    for (; g != NULL; g = g->next_failing)
+        cancel_tasks(g);
+    e->last_failing = NULL;
 }
 
 static void *run_task(void *arg)
@@ -89,7 +107,7 @@ static void end_task(struct coir__thread *thread, coir_fiber *f, void *result)
     coir_group *g = task->group;
 
     remove_task(g, task);
-    if (g->count == 0 && g->thread == thread->number)
+    if (g->count == 0 && g->object.thread == thread->number)
         wake_all(g);
     coir__task_end(thread, f, result);
 }
@@ -98,7 +116,7 @@ static const struct coir__keeper group_keeper = {COIR_ENOTFIBER, end_task, coir_
 
 static int check(const coir_group *g)
 {
-    return g != NULL ? coir__thread_check(g->thread) : COIR_EINVAL;
+    return coir__object_check((const struct coir__object *)g);
 }
 
 int coir_group_spawn(coir_group *g, coir_group_fn *fn, void *arg, const coir_options *opt)
@@ -181,7 +199,8 @@ static int wait_cancelled(coir_group *g)
 
     if (thread->current->special & COIR__ENDING)
         return COIR_ECANCELED;
-    fail(g, COIR_ECANCELED);
+    if (caller.task->group != g)
+        fail(g, COIR_ECANCELED);
     return wait_in_task(g, caller, COIR_FOREVER);
 }
 
@@ -220,12 +239,10 @@ int coir_group_create(coir_group **out, coir_exec *e)
     error = coir__exec_check(e);
     if (error != COIR_OK)
         return error;
-    g = coir__allocate(sizeof *g);
+    g = coir__object_make(sizeof *g, &error);
     if (g == NULL)
-        return COIR_ENOMEM;
-    memset(g, 0, sizeof *g);
+        return error;
     g->exec = e;
-    g->thread = e->thread;
     e->groups++;
     *out = g;
     return COIR_OK;
@@ -245,11 +262,10 @@ int coir_group_destroy(coir_group *g)
 
     if (g == NULL)
         return COIR_OK;
-    error = coir__thread_check_destroy(g->thread);
+    error = coir__object_check_destroy(&g->object, g->waiting.first != NULL || g->waiting_outside > 0);
     if (error != COIR_OK)
         return error;
-    /* What waits for it in a thread that has ended will not come back. */
-    if (g->count > 0 || (g->thread == coir__thread_now()->number && (g->waiting.first != NULL || g->waiting_outside > 0)))
+    if (g->count > 0)
         return COIR_EBUSY;
     g->exec->groups--;
     coir__release(g, sizeof *g);

@@ -4,11 +4,8 @@
 
 #include <config.h>
 
-#include <string.h>
-
 #include "allocator.h"
 #include "mutex.h"
-#include "thread.h"
 
 const coir_task *coir__mutex_holder(const coir_task *task)
 {
@@ -19,27 +16,20 @@ static const struct coir__wait locks = {"waits for mutex", true, coir__mutex_hol
 
 int coir_mutex_create(coir_mutex **out)
 {
-    struct coir__thread *thread;
     coir_mutex *m;
     int error;
 
     if (out == NULL)
         return COIR_EINVAL;
-    error = coir__thread_enter(&thread);
-    if (error != COIR_OK)
-        return error;
-    m = coir__allocate(sizeof *m);
-    if (m == NULL)
-        return COIR_ENOMEM;
-    memset(m, 0, sizeof *m);
-    m->thread = thread->number;
-    *out = m;
-    return COIR_OK;
+    m = coir__object_make(sizeof *m, &error);
+    if (m != NULL)
+        *out = m;
+    return error;
 }
 
 static int check(const coir_mutex *m)
 {
-    return m != NULL ? coir__thread_check(m->thread) : COIR_EINVAL;
+    return coir__object_check((const struct coir__object *)m);
 }
 
 /* ---- who holds what ---- */
@@ -74,11 +64,25 @@ void coir__mutex_pass_on(coir_mutex *m)
     coir__ready(next->task, next->task->code);
 }
 
+/* Those who wait for it in vain and are cancelled already, but had to get it back first, go without. */
+static void release_cancelled(const coir_mutex *m)
+{
+    struct coir_waiter *next;
+
+    for (struct coir_waiter *waiter = m->waiting.first; waiter != NULL; waiter = next) {
+        next = waiter->next;
+        if (waiter->task->unwilling)
+            coir__give_up_queue(waiter->task, COIR_ECANCELED);
+    }
+}
+
 void coir__mutexes_abandon(coir_task *task)
 {
     while (task->held != NULL) {
-        task->held->abandoned = true;
-        coir__mutex_drop(task->held);
+        coir_mutex *m = task->held;
+        m->abandoned = true;
+        coir__mutex_drop(m);
+        release_cancelled(m);
     }
 }
 
@@ -147,11 +151,8 @@ int coir_mutex_destroy(coir_mutex *m)
 
     if (m == NULL)
         return COIR_OK;
-    error = coir__thread_check_destroy(m->thread);
-    if (error != COIR_OK)
-        return error;
-    if (m->thread == coir__thread_now()->number && (m->waiting.first != NULL || m->holder != NULL || m->wanted > 0))
-        return COIR_EBUSY;
-    coir__release(m, sizeof *m);
-    return COIR_OK;
+    error = coir__object_check_destroy(&m->object, m->waiting.first != NULL || m->holder != NULL || m->wanted > 0);
+    if (error == COIR_OK)
+        coir__release(m, sizeof *m);
+    return error;
 }

@@ -6,15 +6,16 @@
 
 #include <coir/sync.h>
 
+#include "object.h"
 #include "queue.h"
 #include "task.h"
 
 struct coir_mutex {
+    struct coir__object object;
     coir_task *holder;  /* NULL: it is free */
     coir_mutex *next;   /* in its holder's list */
     unsigned wanted;    /* tasks that have given it up to wait for a condition, and will want it back */
     bool abandoned;     /* its holder has ended: it is never free again */
-    uint64_t thread;    /* the number of its thread */
     struct coir_queue waiting;
 };
 

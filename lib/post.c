@@ -13,10 +13,12 @@ struct coir__posted {
     void *arg;
 };
 
-/* Who finds the list empty wakes the executor; the others know that it was woken and has not looked yet. */
+/* Who finds the list empty wakes the executor; the others know that it was woken and has not looked yet. By then the
+ * function may have run, and the program may have had the executor destroyed: that waits for who holds the event. */
 int coir_exec_post(coir_exec *e, void (*fn)(void *arg), void *arg)
 {
     struct coir__posted *entry, *before;
+    struct coir__event *event;
 
     if (e == NULL || fn == NULL)
         return COIR_EINVAL;
@@ -25,14 +27,18 @@ int coir_exec_post(coir_exec *e, void (*fn)(void *arg), void *arg)
         return COIR_ENOMEM;
     entry->fn = fn;
     entry->arg = arg;
+    event = e->event;
+    coir__event_hold(event);
     before = atomic_load_explicit(&e->posted, memory_order_relaxed);
     do
         entry->next = before;
-    while (!atomic_compare_exchange_weak_explicit(&e->posted, &before, entry, memory_order_release, memory_order_relaxed));
+    while (!atomic_compare_exchange_weak_explicit(&e->posted, &before, entry, memory_order_release,
+                                                  memory_order_relaxed));
     if (before == NULL && e->has_poller)
         e->poller.wake(e->poller.context);
     else if (before == NULL)
-        coir__event_set(e->event);
+        coir__event_set(event);
+    coir__event_drop(event);
     return COIR_OK;
 }
 

@@ -18,7 +18,7 @@ struct selection {
 
 static int check_case(const coir_select_case *one)
 {
-    int error = one->chan != NULL ? coir__thread_check(one->chan->thread) : COIR_OK;
+    int error = one->chan != NULL ? coir__thread_check(one->chan->object.thread) : COIR_OK;
 
     if (error != COIR_OK)
         return error;
@@ -52,6 +52,8 @@ static size_t first_place(size_t n)
     struct coir__thread *thread = coir__thread_now();
     coir_exec *e = thread->exec;
 
+    if (thread == &coir__no_thread) /* which has no channels */
+        return 0;
     if (e->shuffled)
         return (size_t)(coir__exec_random(e) % n);
     return (e->running != e->home ? e->running->selects++ : thread->selects++) % n;

@@ -4,18 +4,16 @@
 
 #include <config.h>
 
-#include <string.h>
-
 #include <coir/sync.h>
 
 #include "allocator.h"
+#include "object.h"
 #include "queue.h"
 #include "task.h"
-#include "thread.h"
 
 struct coir_sem {
+    struct coir__object object;
     struct coir_queue waiting;
-    uint64_t thread; /* the number of its thread */
     unsigned count;
 };
 
@@ -23,20 +21,14 @@ static const struct coir__wait waits = {"waits for semaphore", true, NULL, coir_
 
 int coir_sem_create(coir_sem **out, unsigned count)
 {
-    struct coir__thread *thread;
     coir_sem *s;
     int error;
 
     if (out == NULL || count > COIR_SEM_MAX)
         return COIR_EINVAL;
-    error = coir__thread_enter(&thread);
-    if (error != COIR_OK)
-        return error;
-    s = coir__allocate(sizeof *s);
+    s = coir__object_make(sizeof *s, &error);
     if (s == NULL)
-        return COIR_ENOMEM;
-    memset(s, 0, sizeof *s);
-    s->thread = thread->number;
+        return error;
     s->count = count;
     *out = s;
     return COIR_OK;
@@ -44,7 +36,7 @@ int coir_sem_create(coir_sem **out, unsigned count)
 
 static int check(const coir_sem *s)
 {
-    return s != NULL ? coir__thread_check(s->thread) : COIR_EINVAL;
+    return coir__object_check((const struct coir__object *)s);
 }
 
 int coir_sem_try_wait(coir_sem *s)
@@ -109,11 +101,8 @@ int coir_sem_destroy(coir_sem *s)
 
     if (s == NULL)
         return COIR_OK;
-    error = coir__thread_check_destroy(s->thread);
-    if (error != COIR_OK)
-        return error;
-    if (s->thread == coir__thread_now()->number && s->waiting.first != NULL)
-        return COIR_EBUSY;
-    coir__release(s, sizeof *s);
-    return COIR_OK;
+    error = coir__object_check_destroy(&s->object, s->waiting.first != NULL);
+    if (error == COIR_OK)
+        coir__release(s, sizeof *s);
+    return error;
 }

@@ -81,11 +81,10 @@ static void unlist_task(coir_exec *e, coir_task *task)
         e->last_task = task->previous;
 }
 
-void coir__task_free(struct coir__thread *thread, coir_task *task)
+void coir__task_free(coir_task *task)
 {
     coir_exec *e = task->exec;
 
-    (void)thread;
     if (e->corpse == task)
         e->corpse = NULL;
     unlist_task(e, task);
@@ -111,7 +110,7 @@ int coir__spawn(coir_task **out, coir_exec *e, const struct coir__keeper *keeper
     if (error != COIR_OK)
         return error;
     if (e->corpse != NULL)
-        coir__task_free(thread, e->corpse);
+        coir__task_free(e->corpse);
     task = take_memory(e);
     if (task == NULL)
         return COIR_ENOMEM;
@@ -151,7 +150,7 @@ void coir__task_end(struct coir__thread *thread, coir_fiber *f, void *result)
     coir_exec *e = task->exec;
 
     if (e->corpse != NULL) /* while the thread's record holds no stack: that would be given back, and we stand on ours */
-        coir__task_free(thread, e->corpse);
+        coir__task_free(e->corpse);
     coir__fiber_done(thread, f);
     task->result = result;
     task->ended = true;
@@ -388,7 +387,7 @@ int coir_task_detach(coir_task *t)
         return COIR_EBUSY;
     t->detached = true;
     if (t->ended)
-        coir__task_free(coir__thread_now(), t);
+        coir__task_free(t);
     return COIR_OK;
 }
 

@@ -86,7 +86,7 @@ void coir__task_cancel(coir_task *task);
 int coir__task_abandon(coir_task *task);
 
 /* task.c: frees a task that has ended. */
-void coir__task_free(struct coir__thread *thread, coir_task *task);
+void coir__task_free(coir_task *task);
 
 /* mutex.c: leaves the mutexes, that a task holds which has ended, to nobody. */
 void coir__mutexes_abandon(coir_task *task);

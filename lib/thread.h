@@ -60,16 +60,10 @@ static inline int coir__thread_enter(struct coir__thread **out)
 /* Is there still a thread of that number? */
 bool coir__thread_lives(uint64_t number);
 
-/* For what belongs to the thread of that number: COIR_OK if it is the calling one, else COIR_ETHREAD. And if it is to be
- * destroyed: COIR_OK also where that thread has ended. */
+/* For what belongs to the thread of that number: COIR_OK if it is the calling one, else COIR_ETHREAD. */
 static inline int coir__thread_check(uint64_t number)
 {
     return coir__thread_here()->number == number ? COIR_OK : COIR_ETHREAD;
-}
-
-static inline int coir__thread_check_destroy(uint64_t number)
-{
-    return coir__thread_here()->number == number || !coir__thread_lives(number) ? COIR_OK : COIR_ETHREAD;
 }
 
 /* What the system's thread-exit hook calls, on the thread's own stack. */

@@ -4,6 +4,8 @@
 #include <config.h>
 
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <time.h>
 
@@ -17,6 +19,7 @@ struct coir__event {
     pthread_mutex_t mutex;
     pthread_cond_t cond;
     bool is_set;
+    atomic_uint holders;
     struct coir__event *next; /* in the list of all, for the child of a fork */
     struct coir__event *previous;
 };
@@ -81,6 +84,7 @@ int coir__event_create(struct coir__event **out)
     if (event == NULL)
         return COIR_ENOMEM;
     event->is_set = false;
+    event->holders = 0;
     error = create_parts(event);
     if (error != COIR_OK) {
         coir__release(event, sizeof *event);
@@ -91,8 +95,20 @@ int coir__event_create(struct coir__event **out)
     return COIR_OK;
 }
 
+void coir__event_hold(struct coir__event *event)
+{
+    event->holders++;
+}
+
+void coir__event_drop(struct coir__event *event)
+{
+    event->holders--;
+}
+
 void coir__event_destroy(struct coir__event *event)
 {
+    while (event->holders > 0)
+        sched_yield();
     unlist_event(event);
     pthread_cond_destroy(&event->cond);
     pthread_mutex_destroy(&event->mutex);
@@ -116,12 +132,13 @@ static void unlock(void *mutex)
 void coir__event_wait(struct coir__event *event, int64_t deadline)
 {
     struct timespec until = {.tv_sec = (time_t)(deadline / 1000000000), .tv_nsec = (long)(deadline % 1000000000)};
+    bool is_endless = deadline / 1000000000 != (int64_t)until.tv_sec || deadline == INT64_MAX; /* time_t may be short */
     int error = 0;
 
     pthread_mutex_lock(&event->mutex);
     pthread_cleanup_push(unlock, &event->mutex);
     while (!event->is_set && error == 0) {
-        if (deadline == INT64_MAX)
+        if (is_endless)
             error = pthread_cond_wait(&event->cond, &event->mutex);
         else
             error = pthread_cond_timedwait(&event->cond, &event->mutex, &until);
@@ -133,6 +150,8 @@ void coir__event_wait(struct coir__event *event, int64_t deadline)
 /* What was made before can be made again without failing, with the systems' own mutexes and conditions. */
 void coir__events_forked(void)
 {
-    for (struct coir__event *event = events; event != NULL; event = event->next)
+    for (struct coir__event *event = events; event != NULL; event = event->next) {
         (void)create_parts(event);
+        event->holders = 0;
+    }
 }

@@ -3,6 +3,7 @@
 
 #include <config.h>
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <windows.h>
 
@@ -16,11 +17,12 @@ struct coir__event {
     SRWLOCK lock;
     CONDITION_VARIABLE cond;
     bool is_set;
+    atomic_uint holders;
 };
 
 int coir__event_create(struct coir__event **out)
 {
-    static const struct coir__event initial = {SRWLOCK_INIT, CONDITION_VARIABLE_INIT, false};
+    static const struct coir__event initial = {SRWLOCK_INIT, CONDITION_VARIABLE_INIT, false, 0};
     struct coir__event *event = coir__allocate(sizeof *event);
 
     if (event == NULL)
@@ -30,8 +32,20 @@ int coir__event_create(struct coir__event **out)
     return COIR_OK;
 }
 
+void coir__event_hold(struct coir__event *event)
+{
+    event->holders++;
+}
+
+void coir__event_drop(struct coir__event *event)
+{
+    event->holders--;
+}
+
 void coir__event_destroy(struct coir__event *event)
 {
+    while (event->holders > 0)
+        SwitchToThread();
     coir__release(event, sizeof *event);
 }
 
