@@ -376,7 +376,271 @@ START_TEST(a_fiber_may_be_resumed_by_one_task_after_another_and_by_main)
 }
 END_TEST
 
+/* ---- nested deep: neither cancelling nor switching may need more stack for it ---- */
+
+static int deep(coir_gen *g, void *arg)
+{
+    const coir_options opt = {.stack_size = 1};
+    intptr_t levels = (intptr_t)arg;
+    coir_gen *inner = NULL;
+    int item = 0, result;
+    if (levels == 0) {
+        coir_task_yield();
+        return coir_gen_yield(g, &item);
+    }
+    result = coir_gen_create(&inner, sizeof item, deep, (void *)(levels - 1), &opt);
+    if (result == COIR_OK)
+        result = coir_gen_next(inner, &item) == 1 ? coir_gen_yield(g, &item) : COIR_EINVAL;
+    coir_gen_destroy(inner);
+    return result;
+}
+
+static void *go_deep(void *levels)
+{
+    coir_gen *g;
+    int item = 9, result = coir_gen_create(&g, sizeof item, deep, levels, NULL);
+    if (result == COIR_OK)
+        result = coir_gen_next(g, &item);
+    coir_gen_destroy(g);
+    return T_VALUE(result + item);
+}
+
+static void *nothing(void *arg)
+{
+    return arg;
+}
+
+START_TEST(a_thousand_nested_generators_wait_where_floating_point_control_is_kept)
+{
+    const coir_options keeping = {.flags = COIR_KEEP_FPENV}, small = {.stack_size = 1};
+    coir_fiber *f;
+    coir_task *t;
+    coir_exec *e;
+    void *result;
+    ck_assert_int_eq(coir_create(&f, nothing, NULL, &keeping), COIR_OK);
+    ck_assert_int_eq(coir_exec_create(&e, NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(&t, e, go_deep, T_VALUE(t_instrumented() || t_is_wine() ? 50 : 1000), NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(NULL, e, leave_by_exit, T_VALUE(1), &small), COIR_OK);
+    ck_assert_int_eq(coir_await(t, &result), COIR_OK);
+    ck_assert_int_eq(T_NUMBER(result), 1);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(e), COIR_OK);
+    coir_destroy(f);
+}
+END_TEST
+
+/* Each level is a task that waits for a group with the next level in it. */
+static int wait_for_the_next_level(void *levels)
+{
+    const coir_options small = {.stack_size = 1};
+    coir_group *g;
+    int result;
+    if (T_NUMBER(levels) == 0)
+        return coir_task_park();
+    if (coir_group_create(&g, NULL) != COIR_OK)
+        return COIR_ENOMEM;
+    result = coir_group_spawn(g, wait_for_the_next_level, T_VALUE(T_NUMBER(levels) - 1), &small);
+    if (result == COIR_OK)
+        result = coir_group_wait(g);
+    coir_group_destroy(g);
+    return result;
+}
+
+static void *fail_the_group(void *g)
+{
+    return T_VALUE(coir_group_fail(g, -2000));
+}
+
+START_TEST(a_failure_reaches_a_thousand_nested_groups)
+{
+    const coir_options small = {.stack_size = 1};
+    int levels = t_instrumented() || t_is_wine() ? 50 : 1000;
+    coir_group *g;
+    coir_exec *e;
+    ck_assert_int_eq(coir_exec_create(&e, NULL), COIR_OK);
+    ck_assert_int_eq(coir_group_create(&g, e), COIR_OK);
+    ck_assert_int_eq(coir_group_spawn(g, wait_for_the_next_level, T_VALUE(levels), &small), COIR_OK);
+    for (int i = 0; i <= levels; i++)
+        ck_assert_int_eq(coir_exec_run_once_until(e, 0), COIR_TASKS_LEFT);
+    ck_assert_int_eq(coir_exec_tasks(e), levels + 1);
+    ck_assert_int_eq(coir_spawn(NULL, e, fail_the_group, g, &small), COIR_OK);
+    ck_assert_int_eq(coir_group_wait(g), -2000);
+    ck_assert_int_eq(coir_group_destroy(g), COIR_OK);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(e), COIR_OK);
+}
+END_TEST
+
+/* ---- executors in executors ---- */
+
+static int results[4];
+
+static void try_to_leave(void *g)
+{
+    int item = 0;
+    results[0] = coir_yield(NULL, NULL);
+    results[1] = coir_gen_yield(g, &item);
+    results[2] = coir_exit(NULL);
+    results[3] = coir_task_yield();
+}
+
+static int run_an_executor(coir_gen *g, void *arg)
+{
+    coir_exec *e = arg;
+    int item = 5;
+    coir_exec_post(e, try_to_leave, g);
+    coir_exec_run(e);
+    return coir_gen_yield(g, &item);
+}
+
+static void *use_generator(void *g)
+{
+    int item = 0;
+    return T_VALUE(coir_gen_next(g, &item) + item + coir_task_yield());
+}
+
+START_TEST(what_an_executor_calls_cannot_leave_the_generator_that_runs_it)
+{
+    coir_exec *outer, *inner;
+    coir_gen *g;
+    coir_task *t;
+    void *result;
+    ck_assert_int_eq(coir_exec_create(&outer, NULL), COIR_OK);
+    ck_assert_int_eq(coir_exec_create(&inner, NULL), COIR_OK);
+    ck_assert_int_eq(coir_gen_create(&g, sizeof(int), run_an_executor, inner, NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(&t, outer, use_generator, g, NULL), COIR_OK);
+    ck_assert_int_eq(coir_await(t, &result), COIR_OK);
+    ck_assert_int_eq(T_NUMBER(result), 6);
+    ck_assert_int_eq(results[0], COIR_EINVAL); /* a generator's own fiber at any time */
+    ck_assert_int_eq(results[1], COIR_EBUSY);
+    ck_assert_int_eq(results[2], COIR_EBUSY);
+    ck_assert_int_eq(results[3], COIR_ENOTTASK);
+    ck_assert_int_eq(coir_gen_destroy(g), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(inner), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(outer), COIR_OK);
+}
+END_TEST
+
+static void *await_it(void *t)
+{
+    void *result = NULL;
+    return T_VALUE(coir_await(t, &result) + T_NUMBER(result));
+}
+
+static void *run_and_destroy(void *e)
+{
+    results[0] = coir_exec_run(e);
+    results[1] = coir_exec_destroy(e);
+    return NULL;
+}
+
+START_TEST(an_executor_is_busy_until_an_awaiter_from_another_one_has_come)
+{
+    coir_exec *outer, *inner;
+    coir_task *awaited, *awaiter;
+    void *result;
+    ck_assert_int_eq(coir_exec_create(&outer, NULL), COIR_OK);
+    ck_assert_int_eq(coir_exec_create(&inner, NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(&awaited, inner, nothing, T_VALUE(7), NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(&awaiter, outer, await_it, awaited, NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(NULL, outer, run_and_destroy, inner, NULL), COIR_OK);
+    ck_assert_int_eq(coir_await(awaiter, &result), COIR_OK);
+    ck_assert_int_eq(T_NUMBER(result), 7);
+    ck_assert_int_eq(results[0], COIR_OK);
+    ck_assert_int_eq(results[1], COIR_EBUSY);
+    ck_assert_int_eq(coir_exec_destroy(inner), COIR_OK);
+    ck_assert_int_eq(coir_exec_run(outer), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(outer), COIR_OK);
+}
+END_TEST
+
+/* ---- a thread that ends with an executor in all states at once ---- */
+
+static coir_exec *left;
+static coir_group *left_group;
+static int deferred;
+
+static void count(void *arg)
+{
+    (void)arg;
+    deferred++;
+}
+
+static void *defer_and_park(void *arg)
+{
+    coir_defer(count, NULL);
+    coir_task_park();
+    return arg;
+}
+
+static int end_the_thread(void *arg)
+{
+    coir_defer(count, NULL);
+    t_thread_exit(arg);
+    return 0;
+}
+
+static void *leave_executor(void *arg)
+{
+    coir_exec_create(&left, NULL);
+    coir_group_create(&left_group, left);
+    coir_spawn(NULL, left, defer_and_park, NULL, NULL);
+    coir_spawn(NULL, left, nothing, NULL, NULL); /* detached, and just ended when the thread does */
+    coir_group_spawn(left_group, end_the_thread, NULL, NULL);
+    coir_exec_run(left);
+    return arg;
+}
+
+START_TEST(an_executor_whose_thread_ended_in_a_task_is_destroyed_whole)
+{
+    t_on_thread(leave_executor, NULL);
+    ck_assert_int_eq(coir_exec_destroy(left), COIR_EBUSY); /* the group is still there; the tasks are not */
+    ck_assert_int_eq(deferred, 2);
+    ck_assert_int_eq(coir_group_destroy(left_group), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(left), COIR_OK);
+}
+END_TEST
+
+/* ---- posts from a thread that has not returned when the program is done ---- */
+
+static void *post_release(void *e)
+{
+    coir_exec_post(e, count, NULL);
+    return NULL;
+}
+
+static void *receive_posts(void *arg)
+{
+    while (deferred < 2)
+        coir_task_yield();
+    return arg;
+}
+
+START_TEST(an_executor_may_be_destroyed_as_soon_as_what_was_posted_has_run)
+{
+    int rounds = t_instrumented() || t_is_wine() ? 20 : 300;
+    for (int i = 0; i < rounds; i++) {
+        t_thread *threads[2];
+        coir_exec *e;
+        deferred = 0;
+        ck_assert_int_eq(coir_exec_create(&e, NULL), COIR_OK);
+        ck_assert_int_eq(coir_spawn(NULL, e, receive_posts, NULL, NULL), COIR_OK);
+        for (int k = 0; k < 2; k++)
+            threads[k] = t_thread_start(post_release, e);
+        ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+        ck_assert_int_eq(coir_exec_destroy(e), COIR_OK);
+        for (int k = 0; k < 2; k++)
+            t_thread_join(threads[k]);
+    }
+}
+END_TEST
+
 T_MAIN(everything_composes_in_a_thousand_orders, a_group_of_generators_is_cancelled_wherever_it_stands,
        detached_tasks_that_end_in_a_row_keep_their_stacks_until_they_are_off_them, tasks_run_on_the_callers_own_memory,
        stacks_from_an_allocator_go_back_when_their_tasks_have_ended,
-       a_fiber_may_be_resumed_by_one_task_after_another_and_by_main)
+       a_fiber_may_be_resumed_by_one_task_after_another_and_by_main,
+       a_thousand_nested_generators_wait_where_floating_point_control_is_kept,
+       a_failure_reaches_a_thousand_nested_groups, what_an_executor_calls_cannot_leave_the_generator_that_runs_it,
+       an_executor_is_busy_until_an_awaiter_from_another_one_has_come,
+       an_executor_whose_thread_ended_in_a_task_is_destroyed_whole,
+       an_executor_may_be_destroyed_as_soon_as_what_was_posted_has_run)

@@ -3010,7 +3010,72 @@ START_TEST(a_task_may_fork)
 }
 END_TEST
 
-T_MAIN(an_executor_without_tasks_has_nothing_to_run, unknown_flags_and_reserved_members_are_invalid,
+/* A stop in the middle of an await ends that, or nothing: it is not kept for the next call. */
+static void *stop_and_return(void *e)
+{
+    coir_exec_stop(e);
+    return NULL;
+}
+
+static void *note_run(void *ran)
+{
+    *(bool *)ran = true;
+    return NULL;
+}
+
+START_TEST(a_stop_does_not_outlive_the_call_that_it_stopped)
+{
+    bool ran = false;
+    coir_task *t;
+    coir_exec *e;
+    ck_assert_int_eq(coir_exec_create(&e, NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(&t, e, stop_and_return, e, NULL), COIR_OK);
+    ck_assert_int_eq(coir_await(t, NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(NULL, e, note_run, &ran, NULL), COIR_OK);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert(ran);
+    ck_assert_int_eq(coir_exec_destroy(e), COIR_OK);
+}
+END_TEST
+
+/* A clock of the test's own that goes on by one each time it is asked. */
+static int64_t next_number(void *number)
+{
+    return ++*(int64_t *)number;
+}
+
+static void *yield_until_cancelled(void *arg)
+{
+    while (coir_task_yield() == COIR_OK)
+        ;
+    return arg;
+}
+
+static void *park_for_ever(void *arg)
+{
+    coir_task_park();
+    return arg;
+}
+
+START_TEST(a_deadline_outside_of_tasks_comes_though_others_are_ready_all_the_time)
+{
+    int64_t number = 0;
+    const coir_exec_options opt = {.clock = next_number, .clock_context = &number};
+    coir_task *waiting;
+    coir_exec *e;
+    ck_assert_int_eq(coir_exec_create(&e, &opt), COIR_OK);
+    ck_assert_int_eq(coir_spawn(NULL, e, yield_until_cancelled, NULL, NULL), COIR_OK);
+    ck_assert_int_eq(coir_spawn(&waiting, e, park_for_ever, NULL, NULL), COIR_OK);
+    ck_assert_int_eq(coir_await_until(waiting, 50, NULL), COIR_ETIMEDOUT);
+    ck_assert_int_eq(coir_exec_cancel(e), COIR_OK);
+    ck_assert_int_eq(coir_await(waiting, NULL), COIR_OK);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_int_eq(coir_exec_destroy(e), COIR_OK);
+}
+END_TEST
+
+T_MAIN(a_stop_does_not_outlive_the_call_that_it_stopped,
+       a_deadline_outside_of_tasks_comes_though_others_are_ready_all_the_time, an_executor_without_tasks_has_nothing_to_run, unknown_flags_and_reserved_members_are_invalid,
        a_poller_needs_all_its_functions, options_and_poller_are_not_needed_after_the_call,
        options_of_all_zeros_are_the_defaults, an_executor_without_a_backend_is_not_supported, null_is_no_executor,
        switch_hooks_see_the_executors_own_fiber, a_task_that_suspends_goes_straight_on_with_the_next,

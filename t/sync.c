@@ -1792,7 +1792,36 @@ START_TEST(in_every_order_no_signal_is_lost)
 }
 END_TEST
 
-T_MAIN(creators_refuse_bad_arguments_and_touch_nothing, without_a_backend_they_are_not_supported,
+static void *hold_and_end(void *arg)
+{
+    ck_assert_int_eq(coir_mutex_lock(m), COIR_OK);
+    coir_cond_broadcast(c);
+    return arg;
+}
+
+static void *wait_in_vain(void *arg)
+{
+    ck_assert_int_eq(coir_mutex_lock(m), COIR_OK);
+    ck_assert_int_eq(coir_cond_wait(c, m), COIR_ECANCELED);
+    ck_assert_int_eq(coir_mutex_unlock(m), COIR_ENOTHELD);
+    return arg;
+}
+
+START_TEST(who_waits_for_a_condition_with_a_mutex_that_is_lost_can_be_cancelled)
+{
+    begin(0);
+    for (int i = 0; i < 2; i++) {
+        start(wait_in_vain, NULL);
+        ck_assert_int_eq(coir_exec_run_once_until(executor, 0), COIR_TASKS_LEFT);
+    }
+    start(hold_and_end, NULL);
+    ck_assert_int_eq(coir_exec_run(executor), COIR_EDEADLK);
+    ck_assert_int_eq(coir_exec_cancel(executor), COIR_OK);
+    finish();
+}
+END_TEST
+
+T_MAIN(who_waits_for_a_condition_with_a_mutex_that_is_lost_can_be_cancelled, creators_refuse_bad_arguments_and_touch_nothing, without_a_backend_they_are_not_supported,
        destroyers_do_nothing_with_null, a_free_mutex_is_taken_at_once, a_task_that_holds_a_mutex_cannot_take_it_again,
        a_held_mutex_is_not_taken_and_not_given_up_by_others, a_mutex_is_given_to_who_waits_longest,
        unlock_gives_the_mutex_away_and_does_not_wait, a_lock_that_times_out_leaves_the_mutex_to_the_next,

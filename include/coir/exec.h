@@ -30,9 +30,9 @@
  * Rules for all that follows, and for coir/chan.h, coir/sync.h and coir/time.h:
  *
  * Threads. An executor and its tasks belong to the thread that created the executor. From another thread every call but
- * coir_exec_post gives COIR_ETHREAD and changes nothing. When a thread ends, its tasks are left behind like fibers;
- * any thread that has joined it may then destroy the executor, and its tasks with it. In the child of a fork the
- * executors of the thread that forked go on.
+ * coir_exec_post, and the questions that coir_task_fiber and coir_task_state answer, gives COIR_ETHREAD and changes
+ * nothing. When a thread ends, its tasks are left behind like fibers; any thread that has joined it may then destroy
+ * the executor, and its tasks with it. In the child of a fork the executors of the thread that forked go on.
  *
  * Waiting. A call that "may wait" suspends the task, with everything that runs in it: a generator, or any fiber that
  * the task has resumed, may make such a call, and then the whole chain waits as one. Meanwhile the fiber that made the
@@ -121,7 +121,7 @@ typedef struct coir_exec_options {
 } coir_exec_options;
 
 /* Makes an executor that belongs to the calling thread, and stores it in *out. `opt` may be NULL; it is not needed
- * after the call. An executor has a small fiber of its own, named "coir_exec", which switch hooks get to see.
+ * after the call. An executor has a fiber of its own, named "coir_exec", which switch hooks get to see.
  * COIR_EINVAL: `out` is NULL, a flag is unknown, a reserved member is not zero, a poller's function is missing, or
  * there is a clock with COIR_VIRTUAL_CLOCK. COIR_ENOMEM, COIR_EMAPS, COIR_ENOTSUP: as with coir_create. On error *out
  * is as it was. */
@@ -141,9 +141,9 @@ COIR_API int coir_exec_run(coir_exec *e);
 
 /* Runs one turn: each task that is ready now runs at most once, until it suspends. Posted functions, timers and the
  * poller come first, and what they make ready is part of the turn; what a task of the turn makes ready waits for the
- * next. If nothing is ready then, waits for a timer, a post or an event, but not beyond `deadline` (in the executor's
- * time; 0 does not wait), and runs what that makes ready. So an executor can live in the loop of somebody else: run a
- * turn, wait until coir_exec_next_deadline, and so on.
+ * next. If nothing is ready then, and there are tasks or holds, waits for a timer, a post or an event, but not beyond
+ * `deadline` (in the executor's time; 0 does not wait), and runs what that makes ready. So an executor can live in the
+ * loop of somebody else: run a turn, wait until coir_exec_next_deadline, and so on.
  *
  * COIR_OK: no task is left. COIR_TASKS_LEFT: some are. COIR_EDEADLK: as coir_exec_run, and only with a deadline of
  * COIR_FOREVER. Otherwise as coir_exec_run. */
@@ -175,8 +175,10 @@ COIR_API coir_exec *coir_exec_current(void);
 /* Has fn(arg) called once in the executor's thread, outside of any task, by whatever runs the executor, which is woken
  * if it waits. The one call that any thread may make, at any time from the executor's creation until its destruction
  * begins. Functions are called in the order in which they were posted, on the stack that runs the executor. There
- * everything may be called that does not wait; if that is a fiber's stack, coir_yield and coir_switch are COIR_EBUSY.
- * What one posts is called in the next turn. COIR_EINVAL; COIR_ENOMEM. Not for signal handlers: it allocates. */
+ * everything may be called that does not wait; if that is a fiber's stack, coir_yield, coir_switch, coir_gen_yield and
+ * coir_exit are COIR_EBUSY. They must not leave by longjmp or by an exception. The same holds for the functions of a
+ * poller, and for clocks and reports. What one posts is called in the next turn. COIR_EINVAL; COIR_ENOMEM. Not for
+ * signal handlers: it allocates. */
 COIR_API int coir_exec_post(coir_exec *e, void (*fn)(void *arg), void *arg);
 
 /* Tells that something outside will post, so that waiting for it is no deadlock, and the executor goes on running with
@@ -185,10 +187,11 @@ COIR_API int coir_exec_hold(coir_exec *e);
 COIR_API int coir_exec_release(coir_exec *e);
 
 /* Frees the executor, and tasks that ended but were never awaited: their handles are void then. NULL does nothing and
- * is COIR_OK. COIR_EBUSY: it runs, is held, has tasks that have not ended or a group that was not destroyed, or posted
- * functions were not called yet. COIR_ETHREAD: it belongs to another thread. If that thread has ended, the tasks are
- * destroyed as coir_destroy destroys fibers, and posted functions are forgotten; COIR_ENOMEM then as there, with some
- * tasks destroyed and the rest for the next try; COIR_EBUSY then only for groups, which can be destroyed by now. */
+ * is COIR_OK. COIR_EBUSY: it runs, is held, has tasks that have not ended, or that somebody awaits who has still to
+ * come for them, or a group that was not destroyed, or posted functions were not called yet. COIR_ETHREAD: it belongs
+ * to another thread. If that thread has ended, the tasks are destroyed as coir_destroy destroys fibers, and posted
+ * functions are forgotten; COIR_ENOMEM then as there, with some tasks destroyed and the rest for the next try;
+ * COIR_EBUSY then only for groups, which can be destroyed by now. */
 COIR_API int coir_exec_destroy(coir_exec *e);
 
 /* ---- tasks ---- */
@@ -203,15 +206,15 @@ COIR_API int coir_exec_destroy(coir_exec *e);
 COIR_API int coir_spawn(coir_task **out, coir_exec *e, coir_fn *fn, void *arg, const coir_options *opt);
 
 /* Waits until `t` has ended, stores what it returned in *result, and frees it. In a task it waits as tasks do; outside
- * of any task it runs t's executor until then, and a deadline is in that executor's time (coir_exec_now). `result` may
- * be NULL. On any error `t` is not freed, and *result is as it was. The result of a task that was cancelled is whatever
- * it returned.
+ * of any task it runs t's executor until then, and a deadline is in that executor's time (coir_exec_now); it runs one
+ * turn at least. `result` may be NULL. On any error `t` is not freed, and *result is as it was. The result of a task
+ * that was cancelled is whatever it returned.
  *
  * COIR_ECANCELED: the caller was cancelled. COIR_ETIMEDOUT: the deadline came first. COIR_EDEADLK: `t` is the caller;
  * or, outside of a task, as coir_exec_run. COIR_EBUSY: somebody else awaits it; or, outside of a task, its executor
- * runs already (in a posted function, for example). COIR_EAGAIN: outside of a task, coir_exec_stop ended the wait.
- * COIR_EINVAL: `t` is NULL, or detached. COIR_ETHREAD. In a task's fiber that is ending: COIR_ECANCELED, unless `t` has
- * ended. */
+ * runs already (in a posted function, for example). COIR_EAGAIN: outside of a task, coir_exec_stop ended the wait. A
+ * negative code of the poller's. COIR_EINVAL: `t` is NULL, or detached. COIR_ETHREAD. In a task's fiber that is ending:
+ * COIR_ECANCELED, unless `t` has ended. */
 COIR_API int coir_await(coir_task *t, void **result);
 COIR_API int coir_await_until(coir_task *t, int64_t deadline, void **result);
 

@@ -192,8 +192,9 @@ COIR_API int coir_cancel(coir_fiber *f, void **result);
 COIR_API int coir_destroy(coir_fiber *f);
 
 /* Ends the current fiber, from any depth of calls: its deferred functions run, then its resumer's coir_resume returns
- * COIR_DONE with `result`. The frames are dropped as by coir_destroy. Does not return but for an error:
- * COIR_ENOTFIBER outside of any fiber, COIR_ECANCELED where the fiber is ending already. */
+ * COIR_DONE with `result`. The frames are dropped as by coir_destroy. Does not return but for an error: COIR_ENOTFIBER
+ * outside of any fiber, COIR_ECANCELED where the fiber is ending already, COIR_EBUSY in what an executor calls that
+ * this fiber runs. */
 COIR_API int coir_exit(void *result);
 
 /* Notes fn(arg) to be run when the current fiber ends, in whatever way: on return, coir_exit or coir_destroy. What is

@@ -53,13 +53,15 @@ COIR_API int coir_gen_create(coir_gen **out, size_t item_size, coir_gen_fn *fn, 
  *   1               there is an item;
  *   0               the generator has ended, and *item is as it was;
  *   negative        the code that the generator's function returned.
- * The last two are given again by every later call. At once, changing nothing: COIR_EINVAL: `g` is NULL; COIR_ETHREAD:
- * it belongs to another thread; COIR_EBUSY: it runs, waits for another fiber or in a task, or is the caller itself. */
+ * The last two are given again by every later call, on any thread. At once, changing nothing: COIR_EINVAL: `g` is NULL;
+ * COIR_ETHREAD: it belongs to another thread; COIR_EBUSY: it runs, waits for another fiber or in a task, or is the
+ * caller itself; COIR_EDEAD: its thread has ended in the middle of it. */
 COIR_API int coir_gen_next(coir_gen *g, void *item);
 
 /* Hands out a copy of *item and suspends the generator until its next item is asked for: then COIR_OK.
  * At once: COIR_EINVAL: `g` or `item` is NULL; COIR_ENOTFIBER: the caller is not the fiber of `g` (also when it is a
- * fiber that the generator has resumed); COIR_ECANCELED: it is ending, in a deferred function or a key's destructor. */
+ * fiber that the generator has resumed); COIR_ECANCELED: it is ending, in a deferred function or a key's destructor;
+ * COIR_EBUSY: in what an executor calls that the generator runs (coir_exec_post). */
 COIR_API int coir_gen_yield(coir_gen *g, const void *item);
 
 /* Frees the generator. If it stands in coir_gen_yield it first ends there, as coir_destroy has a suspended fiber end.

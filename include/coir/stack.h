@@ -74,8 +74,9 @@ typedef struct coir_allocator {
      * trims, or exits; never from the stack itself. */
     void *(*stack_allocate)(size_t size, void *context);
     void (*stack_release)(void *stack, size_t size, void *context);
-    /* Memory for everything else (fibers, names, deferred calls, keys' values, a thread's record), aligned as malloc
-     * would; NULL for none left. */
+    /* Memory for everything else (fibers, names, deferred calls, keys' values, a thread's record, generators, executors,
+     * tasks, channels and so on; and what coir_exec_post notes, in the thread that calls it), aligned as malloc would;
+     * NULL for none left. */
     void *(*allocate)(size_t size, void *context);
     void (*release)(void *memory, size_t size, void *context);
     void *context;

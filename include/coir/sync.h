@@ -54,8 +54,9 @@ COIR_API int coir_cond_destroy(coir_cond *c);
 /* Gives the mutex `m` up and waits for a signal, in one step, then takes it again. There are no wakes without a signal,
  * but other tasks may hold the mutex between the signal and the return, so check the condition in a loop. COIR_OK;
  * COIR_ETIMEDOUT; COIR_ECANCELED: in these three cases the calling task holds the mutex again, for which it may have
- * waited beyond the deadline or the cancel. A deadline that has passed gives COIR_ETIMEDOUT without giving the mutex
- * up. COIR_ENOTHELD: it does not hold `m`. COIR_ENOTTASK; COIR_EINVAL; COIR_ETHREAD. */
+ * waited beyond the deadline or the cancel. If another task has ended while it held the mutex, a cancelled wait gives
+ * COIR_ECANCELED without it. A deadline that has passed gives COIR_ETIMEDOUT without giving the mutex up.
+ * COIR_ENOTHELD: it does not hold `m`. COIR_ENOTTASK; COIR_EINVAL; COIR_ETHREAD. */
 COIR_API int coir_cond_wait(coir_cond *c, coir_mutex *m);
 COIR_API int coir_cond_wait_until(coir_cond *c, coir_mutex *m, int64_t deadline);
 
