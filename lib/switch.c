@@ -175,7 +175,7 @@ COIR__HOT int coir_switch(coir_fiber *to, void *value, void **result)
     struct coir__thread *thread = coir__thread_here();
     coir_fiber *from = thread->current;
 
-    if (coir__unlikely(from->special & ~(unsigned)COIR__SUBSTITUTE))
+    if (coir__unlikely((from->special & ~COIR__SUBSTITUTE) != 0))
         return check_suspendable(from);
     if (to == NULL)
         return COIR_EINVAL;
