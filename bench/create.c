@@ -9,48 +9,20 @@
 #endif
 
 #include "bench.h"
+#include "fibers.h"
 
 #define TIMES 5000000
 #define COLD 20000
 
-static void *nothing(void *arg)
-{
-    return arg;
-}
-
-/* One at a time: the stack is the one that the last fiber used. */
-static int create_run_destroy(long times)
-{
-    for (long i = 0; i < times; i++) {
-        coir_fiber *f;
-        if (coir_create(&f, nothing, NULL, NULL) != COIR_OK)
-            return -1;
-        coir_resume(f, NULL, NULL);
-        coir_destroy(f);
-    }
-    return 0;
-}
-
-static double measure_times(long times)
-{
-    double start;
-
-    if (create_run_destroy(times / 50) != 0)
-        return -1;
-    start = bench_now();
-    create_run_destroy(times);
-    return (bench_now() - start) / (double)times;
-}
-
 static double measure_warm(void)
 {
-    return measure_times(TIMES);
+    return fibers_create_run_destroy(TIMES);
 }
 
 #ifdef _WIN32
 static double measure_winfiber(void)
 {
-    return measure_times(COLD); /* the system takes its time to make one */
+    return fibers_create_run_destroy(COLD); /* the system takes its time to make one */
 }
 #endif
 

@@ -12,6 +12,7 @@
 #endif
 
 #include "bench.h"
+#include "fibers.h"
 #ifndef _WIN32
 #include "libco_style.h"
 #endif
@@ -20,37 +21,16 @@
 #define SLOW_TRIPS 1000000
 #define STACK_SIZE 65536
 
-static void *yield_for_ever(void *arg)
-{
-    while (coir_yield(arg, &arg) == COIR_OK)
-        ;
-    return NULL;
-}
-
-static double coir_trips(long trips)
-{
-    coir_fiber *f;
-    double start;
-
-    if (coir_create(&f, yield_for_ever, NULL, NULL) != COIR_OK)
-        return -1;
-    coir_resume(f, NULL, NULL);
-    start = bench_now();
-    for (long i = 0; i < trips; i++)
-        coir_resume(f, NULL, NULL);
-    return (bench_now() - start) / (double)trips / 2;
-}
-
 static double measure_coir(void)
 {
-    return coir_trips(FAST_TRIPS);
+    return fibers_round_trip(FAST_TRIPS) / 2;
 }
 
 #ifdef BENCH_UCONTEXT
 
 static double measure_coir_ucontext(void)
 {
-    return coir_trips(SLOW_TRIPS);
+    return fibers_round_trip(SLOW_TRIPS) / 2;
 }
 
 #endif

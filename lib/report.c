@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "exec.h"
+#include "likely.h"
 #include "task.h"
 
 #define LINE_SIZE 256
@@ -21,7 +22,7 @@ static void say(const coir_exec *e, const char *line)
 }
 
 /* Adds to a line, as much as there is room for. */
-static void add(char *line, const char *format, ...)
+COIR__FORMAT(2, 3) static void add(char *line, const char *format, ...)
 {
     size_t length = strlen(line);
     va_list arguments;

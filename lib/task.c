@@ -3,8 +3,6 @@
 
 #include <config.h>
 
-#include <string.h>
-
 #include "allocator.h"
 #include "likely.h"
 #include "task.h"
@@ -93,6 +91,32 @@ void coir__task_free(coir_task *task)
     give_memory(e, task);
 }
 
+/* Field by field, but for what spawning sets: clearing the whole takes several times as long. */
+static void initialise(coir_task *task, coir_exec *e)
+{
+    task->yielder = NULL;
+    task->wait = NULL;
+    task->code = COIR_OK;
+    task->timer = 0;
+    task->unwilling = false;
+    task->cancelled = false;
+    task->shielded = false;
+    task->woken = false;
+    task->ended = false;
+    task->target = NULL;
+    task->exec = e;
+    task->waiter.queue = NULL;
+    task->waiter.task = task;
+    task->awaiter = NULL;
+    task->result = NULL;
+    task->selects = 0;
+    task->next = NULL;
+    task->held = NULL;
+    task->group = NULL;
+    task->group_next = NULL;
+    task->group_previous = NULL;
+}
+
 int coir__spawn(coir_task **out, coir_exec *e, const struct coir__keeper *keeper, coir_fn *main, void (*fn)(void), void *arg,
                 const coir_options *opt)
 {
@@ -114,7 +138,7 @@ int coir__spawn(coir_task **out, coir_exec *e, const struct coir__keeper *keeper
     task = take_memory(e);
     if (task == NULL)
         return COIR_ENOMEM;
-    memset(task, 0, sizeof *task);
+    initialise(task, e);
     error = coir__fiber_make(thread, keeper, main, task, opt, &task->root);
     if (error != COIR_OK) {
         give_memory(e, task);
@@ -123,8 +147,6 @@ int coir__spawn(coir_task **out, coir_exec *e, const struct coir__keeper *keeper
     task->root->special |= COIR__TASK;
     task->root->resumer = e->loop;
     task->leaf = task->root;
-    task->exec = e;
-    task->waiter.task = task;
     task->fn = fn;
     task->arg = arg;
     task->detached = out == NULL;
