@@ -237,7 +237,8 @@ static void bury(coir_exec *e)
         coir__task_free(e->corpse);
 }
 
-static int turn(coir_exec *e, int64_t deadline)
+/* Inline, since each return after the switch is mispredicted. */
+static COIR__FORCE_INLINE int turn(coir_exec *e, int64_t deadline)
 {
     int error = look_outside(e, deadline);
 
