@@ -43,14 +43,15 @@ if [ -n "$CXX" ]; then
 fi
 export WINEPATH
 
-# Once in some thousand times wine does not get as far as to start a program, and ends with status 1 without a word. Ours
-# always say something, so it was not them, and it is tried again.
+# Once in some thousand times wine does not get as far as to start a program, and ends with status 1: without a word, or
+# saying that it has lost its server. Ours always say something, so it was not them, and it is tried again.
+silent() { [ ! -s "$output" ] && ! grep -qv '^wine client error:.*Connection reset by peer' "$errors"; }
 output=$(mktemp) errors=$(mktemp)
 trap 'rm -f "$output" "$errors"' EXIT
 for attempt in 1 2 3; do
     timeout "${T_TIMEOUT:-300}" $wine "$program" "$@" > "$output" 2> "$errors" < /dev/null
     status=$?
-    if [ $status != 1 ] || [ -s "$output" ] || [ -s "$errors" ]; then break; fi
+    if [ $status != 1 ] || ! silent; then break; fi
 done
 cat "$output"
 cat "$errors" >&2
