@@ -5,26 +5,11 @@
 
 #include <string.h>
 
+#include "one_executor.h"
+
 enum { NOT_YET = 77 };
 
-static coir_exec *executor;
 static coir_chan *c, *d;
-static char reported[4096];
-
-static void keep_report(const char *text, void *context)
-{
-    (void)context;
-    if (strlen(reported) + strlen(text) < sizeof reported)
-        strcat(reported, text);
-}
-
-static coir_exec *make_executor(uint64_t seed)
-{
-    const coir_exec_options opt = {.seed = seed, .report = keep_report, .flags = COIR_VIRTUAL_CLOCK};
-    coir_exec *e = NULL;
-    ck_assert_int_eq(coir_exec_create(&e, &opt), COIR_OK);
-    return e;
-}
 
 static void begin(uint64_t seed)
 {
@@ -37,36 +22,8 @@ static void finish(void)
     ck_assert_int_eq(coir_exec_destroy(executor), COIR_OK);
 }
 
-static coir_task *spawn(coir_fn *fn, void *arg)
-{
-    coir_task *t = NULL;
-    ck_assert_int_eq(coir_spawn(&t, executor, fn, arg, NULL), COIR_OK);
-    return t;
-}
-
-static void start(coir_fn *fn, void *arg)
-{
-    ck_assert_int_eq(coir_spawn(NULL, executor, fn, arg, NULL), COIR_OK);
-}
-
 /* Lets all tasks run that are ready now. */
-static void turn(void)
-{
-    ck_assert_int_ge(coir_exec_run_once_until(executor, 0), COIR_OK);
-}
-
-static void *sleep_until_then(void *when)
-{
-    ck_assert_int_eq(coir_sleep_until(*(int64_t *)when), COIR_OK);
-    return NULL;
-}
-
 /* Lets the executor run until that time has come. */
-static void run_until(int64_t when)
-{
-    ck_assert_int_eq(coir_await(spawn(sleep_until_then, &when), NULL), COIR_OK);
-}
-
 /* Runs fn as the only task of an executor. */
 static void in_a_task(coir_fn *fn)
 {
@@ -2261,18 +2218,6 @@ enum { WORKERS = 6, STEPS = 10, ITEMS = WORKERS * STEPS };
 
 static int sent[ITEMS], received[ITEMS];
 static coir_task *workers[WORKERS];
-static uint32_t random_state;
-
-static int random_below(int bound)
-{
-    random_state = random_state * 1664525u + 1013904223u;
-    return (int)((random_state >> 16) % (uint32_t)bound);
-}
-
-static uint64_t seeds(void)
-{
-    return t_instrumented() ? 25 : 1000;
-}
 
 static void note_sent(int item, int result)
 {

@@ -8,27 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char events[1024];
-
-static void event(const char *text)
-{
-    ck_assert_uint_lt(strlen(events) + strlen(text), sizeof events);
-    strcat(events, text);
-}
+#include "events.h"
 
 /* A posted or deferred function. */
-static void note(void *text)
-{
-    event(text);
-}
-
 /* Tasks. */
-static void *note_and_return(void *text)
-{
-    event(text);
-    return text;
-}
-
 static void *note_twice(void *text)
 {
     event(text);

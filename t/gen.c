@@ -5,18 +5,8 @@
 
 #include <string.h>
 
-static char events[256];
-
-static void event(const char *text)
-{
-    ck_assert_uint_lt(strlen(events) + strlen(text), sizeof events);
-    strcat(events, text);
-}
-
-static void note(void *text)
-{
-    event(text);
-}
+#include "events.h"
+#include "one_executor.h"
 
 static coir_gen *make(size_t item_size, coir_gen_fn *fn, void *arg)
 {
@@ -986,8 +976,6 @@ END_TEST
 
 /* ---- in tasks ---- */
 
-static coir_exec *executor;
-
 static void begin(uint64_t seed)
 {
     const coir_exec_options opt = {.seed = seed, .flags = COIR_VIRTUAL_CLOCK};
@@ -998,18 +986,6 @@ static void finish(void)
 {
     ck_assert_int_eq(coir_exec_run(executor), COIR_OK);
     ck_assert_int_eq(coir_exec_destroy(executor), COIR_OK);
-}
-
-static coir_task *spawn(coir_fn *fn, void *arg)
-{
-    coir_task *t = NULL;
-    ck_assert_int_eq(coir_spawn(&t, executor, fn, arg, NULL), COIR_OK);
-    return t;
-}
-
-static void start(coir_fn *fn, void *arg)
-{
-    ck_assert_int_eq(coir_spawn(NULL, executor, fn, arg, NULL), COIR_OK);
 }
 
 /* One number each second. */

@@ -5,32 +5,12 @@
 
 #include <string.h>
 
+#include "events.h"
+#include "one_executor.h"
+
 enum { NOT_YET = 77, FAILURE = -1001 };
 
-static coir_exec *executor;
 static coir_group *g;
-static char events[256], reported[4096];
-
-static void event(const char *text)
-{
-    ck_assert_uint_lt(strlen(events) + strlen(text), sizeof events);
-    strcat(events, text);
-}
-
-static void keep_report(const char *text, void *context)
-{
-    (void)context;
-    if (strlen(reported) + strlen(text) < sizeof reported)
-        strcat(reported, text);
-}
-
-static coir_exec *make_executor(uint64_t seed)
-{
-    const coir_exec_options opt = {.seed = seed, .report = keep_report, .flags = COIR_VIRTUAL_CLOCK};
-    coir_exec *e = NULL;
-    ck_assert_int_eq(coir_exec_create(&e, &opt), COIR_OK);
-    return e;
-}
 
 static coir_group *make_group(coir_exec *e)
 {
@@ -64,32 +44,9 @@ static void finish(void)
     ck_assert_int_eq(coir_exec_destroy(executor), COIR_OK);
 }
 
-static coir_task *spawn(coir_fn *fn, void *arg)
-{
-    coir_task *t = NULL;
-    ck_assert_int_eq(coir_spawn(&t, executor, fn, arg, NULL), COIR_OK);
-    return t;
-}
-
 static void add(coir_group_fn *fn, void *arg)
 {
     ck_assert_int_eq(coir_group_spawn(g, fn, arg, NULL), COIR_OK);
-}
-
-static void turn(void)
-{
-    ck_assert_int_ge(coir_exec_run_once_until(executor, 0), COIR_OK);
-}
-
-static void *sleep_until_then(void *when)
-{
-    ck_assert_int_eq(coir_sleep_until(*(int64_t *)when), COIR_OK);
-    return NULL;
-}
-
-static void run_until(int64_t when)
-{
-    ck_assert_int_eq(coir_await(spawn(sleep_until_then, &when), NULL), COIR_OK);
 }
 
 static void fail_with(int code)
@@ -149,7 +106,7 @@ static int return_code(void *code)
     return T_NUMBER(code);
 }
 
-static int note(void *text)
+static int note_in_group(void *text)
 {
     event(text);
     return 0;
@@ -214,7 +171,7 @@ static void make_group_when_posted(void *arg)
 {
     (void)arg;
     g = make_group(NULL);
-    add(note, "p");
+    add(note_in_group, "p");
 }
 
 START_TEST(a_group_may_be_made_in_the_executor_that_runs)
@@ -275,7 +232,7 @@ START_TEST(a_group_is_destroyed_before_its_executor)
 {
     begin(0);
     ck_assert_int_eq(coir_exec_destroy(executor), COIR_EBUSY);
-    add(note, "n");
+    add(note_in_group, "n");
     run();
     ck_assert_int_eq(coir_exec_destroy(executor), COIR_EBUSY);
     ck_assert_int_eq(coir_group_wait(g), COIR_OK);
@@ -342,9 +299,9 @@ END_TEST
 START_TEST(tasks_start_when_their_turn_comes_in_their_order)
 {
     begin(0);
-    add(note, "1");
-    add(note, "2");
-    add(note, "3");
+    add(note_in_group, "1");
+    add(note_in_group, "2");
+    add(note_in_group, "3");
     ck_assert_str_eq(events, "");
     ck_assert_int_eq(coir_group_wait(g), COIR_OK);
     ck_assert_str_eq(events, "123");
@@ -393,17 +350,17 @@ START_TEST(spawn_refuses_bad_arguments_and_adds_nothing)
 {
     coir_options opt = {.flags = 0x80000000u};
     begin(0);
-    ck_assert_int_eq(coir_group_spawn(NULL, note, "n", NULL), COIR_EINVAL);
+    ck_assert_int_eq(coir_group_spawn(NULL, note_in_group, "n", NULL), COIR_EINVAL);
     ck_assert_int_eq(coir_group_spawn(g, NULL, "n", NULL), COIR_EINVAL);
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", &opt), COIR_EINVAL);
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", &opt), COIR_EINVAL);
     opt.flags = COIR_MOVABLE;
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", &opt), COIR_ENOTSUP);
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", &opt), COIR_ENOTSUP);
     opt.flags = 0;
     opt.reserved_flags = 1;
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", &opt), COIR_EINVAL);
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", &opt), COIR_EINVAL);
     opt.reserved_flags = 0;
     opt.stack_size = SIZE_MAX;
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", &opt), COIR_ENOMEM);
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", &opt), COIR_ENOMEM);
     ck_assert_int_eq(coir_group_count(g), 0);
     ck_assert_int_eq(coir_exec_tasks(executor), 0);
     expect_wait(COIR_OK);
@@ -451,7 +408,7 @@ END_TEST
 
 static void start_another(void *text)
 {
-    add(note, text);
+    add(note_in_group, text);
 }
 
 static int defer_a_start(void *text)
@@ -572,7 +529,7 @@ END_TEST
 START_TEST(a_group_can_fail_after_all_its_tasks_have_ended)
 {
     begin(0);
-    add(note, "n");
+    add(note_in_group, "n");
     expect_wait(COIR_OK);
     fail_with(FAILURE);
     expect_wait(FAILURE);
@@ -671,11 +628,11 @@ START_TEST(a_group_that_has_failed_starts_no_more)
     add(clean_up_for_20, NULL);
     turn();
     fail_with(FAILURE);
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", NULL), COIR_ECANCELED);
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", NULL), COIR_ECANCELED);
     ck_assert_int_eq(coir_group_count(g), 1);
     expect_wait(FAILURE);
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", NULL), COIR_ECANCELED);
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", &bad), COIR_ECANCELED); /* comes before COIR_EINVAL */
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", NULL), COIR_ECANCELED);
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", &bad), COIR_ECANCELED); /* comes before COIR_EINVAL */
     ck_assert_int_eq(coir_group_count(g), 0);
     run();
     ck_assert_str_eq(events, "u");
@@ -687,7 +644,7 @@ static int start_too_late(void *arg)
 {
     (void)arg;
     fail_with(FAILURE);
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", NULL), COIR_ECANCELED);
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", NULL), COIR_ECANCELED);
     return 0;
 }
 
@@ -857,7 +814,7 @@ START_TEST(cancel_of_the_waiting_task_fails_the_group_and_it_waits_on)
     turn();
     ck_assert_int_eq(w.result, NOT_YET);
     ck_assert_int_eq(coir_group_count(g), 1);
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", NULL), COIR_ECANCELED); /* it has failed */
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", NULL), COIR_ECANCELED); /* it has failed */
     expect_result(&w, COIR_ECANCELED);
     ck_assert(w.when == 20);
     ck_assert_str_eq(events, "u");
@@ -1257,7 +1214,7 @@ static void *use_a_foreign_group(void *arg)
     coir_group *made = T_VALUE(99);
     ck_assert_int_eq(coir_group_create(&made, executor), COIR_ETHREAD);
     ck_assert_ptr_eq(made, T_VALUE(99));
-    ck_assert_int_eq(coir_group_spawn(g, note, "n", NULL), COIR_ETHREAD);
+    ck_assert_int_eq(coir_group_spawn(g, note_in_group, "n", NULL), COIR_ETHREAD);
     ck_assert_int_eq(coir_group_spawn(g, NULL, NULL, NULL), COIR_ETHREAD); /* comes before COIR_EINVAL */
     ck_assert_int_eq(coir_group_fail(g, FAILURE), COIR_ETHREAD);
     ck_assert_int_eq(coir_group_fail(g, 1), COIR_ETHREAD);
@@ -1294,7 +1251,7 @@ END_TEST
 static void *leave_a_group(void *arg)
 {
     begin(0);
-    add(note, "n");
+    add(note_in_group, "n");
     run();
     return arg;
 }
@@ -1326,7 +1283,7 @@ static void *leave_a_group_at_work(void *arg)
     begin(0);
     add(defer_and_sleep, "d");
     wait_goes_on(&w, COIR_FOREVER);
-    add(note, "n"); /* never starts */
+    add(note_in_group, "n"); /* never starts */
     return arg;
 }
 
@@ -1347,19 +1304,7 @@ END_TEST
 
 enum { MEMBERS = 8 };
 
-static uint32_t random_state;
 static int first_failure, started, ended;
-
-static int random_below(int bound)
-{
-    random_state = random_state * 1664525u + 1013904223u;
-    return (int)((random_state >> 16) % (uint32_t)bound);
-}
-
-static uint64_t seeds(void)
-{
-    return t_instrumented() ? 25 : 1000;
-}
 
 static int end_with(int code)
 {

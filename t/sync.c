@@ -5,28 +5,13 @@
 
 #include <string.h>
 
+#include "one_executor.h"
+
 enum { NOT_YET = 77 };
 
-static coir_exec *executor;
 static coir_mutex *m;
 static coir_cond *c;
 static coir_sem *s;
-static char reported[4096];
-
-static void keep_report(const char *text, void *context)
-{
-    (void)context;
-    if (strlen(reported) + strlen(text) < sizeof reported)
-        strcat(reported, text);
-}
-
-static coir_exec *make_executor(uint64_t seed)
-{
-    const coir_exec_options opt = {.seed = seed, .report = keep_report, .flags = COIR_VIRTUAL_CLOCK};
-    coir_exec *e = NULL;
-    ck_assert_int_eq(coir_exec_create(&e, &opt), COIR_OK);
-    return e;
-}
 
 static void make_all(void)
 {
@@ -55,18 +40,6 @@ static void finish(void)
     destroy_all();
 }
 
-static coir_task *spawn(coir_fn *fn, void *arg)
-{
-    coir_task *t = NULL;
-    ck_assert_int_eq(coir_spawn(&t, executor, fn, arg, NULL), COIR_OK);
-    return t;
-}
-
-static void start(coir_fn *fn, void *arg)
-{
-    ck_assert_int_eq(coir_spawn(NULL, executor, fn, arg, NULL), COIR_OK);
-}
-
 /* Runs fn as a task, with those that are there already, and waits for it. */
 static void in_a_task(coir_fn *fn)
 {
@@ -74,23 +47,7 @@ static void in_a_task(coir_fn *fn)
 }
 
 /* Lets all tasks run that are ready now. */
-static void turn(void)
-{
-    ck_assert_int_ge(coir_exec_run_once_until(executor, 0), COIR_OK);
-}
-
-static void *sleep_until_then(void *when)
-{
-    ck_assert_int_eq(coir_sleep_until(*(int64_t *)when), COIR_OK);
-    return NULL;
-}
-
 /* Lets the executor run until that time has come. */
-static void run_until(int64_t when)
-{
-    ck_assert_int_eq(coir_await(spawn(sleep_until_then, &when), NULL), COIR_OK);
-}
-
 static void lock(void)
 {
     ck_assert_int_eq(coir_mutex_lock(m), COIR_OK);
@@ -1583,19 +1540,7 @@ END_TEST
 enum { WORKERS = 5, STEPS = 8 };
 
 static coir_task *workers[WORKERS];
-static uint32_t random_state;
 static int inside, most_inside;
-
-static int random_below(int bound)
-{
-    random_state = random_state * 1664525u + 1013904223u;
-    return (int)((random_state >> 16) % (uint32_t)bound);
-}
-
-static uint64_t seeds(void)
-{
-    return t_instrumented() ? 25 : 1000;
-}
 
 /* Stays inside for a while, in one of several ways. */
 static void stay_inside(void)

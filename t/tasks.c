@@ -6,13 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char events[1024];
-
-static void event(const char *text)
-{
-    ck_assert_uint_lt(strlen(events) + strlen(text), sizeof events);
-    strcat(events, text);
-}
+#include "events.h"
 
 static void check_events(const char *expected)
 {
@@ -21,11 +15,6 @@ static void check_events(const char *expected)
 }
 
 /* A posted or deferred function. */
-static void note(void *text)
-{
-    event(text);
-}
-
 static coir_exec *make(void)
 {
     const coir_exec_options opt = {.flags = COIR_VIRTUAL_CLOCK};
@@ -73,12 +62,6 @@ static void turn(coir_exec *e)
 static void *return_argument(void *arg)
 {
     return arg;
-}
-
-static void *note_and_return(void *text)
-{
-    event(text);
-    return text;
 }
 
 static void *sleep_100(void *text)

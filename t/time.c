@@ -6,13 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static char events[1024];
-
-static void event(const char *text)
-{
-    ck_assert_uint_lt(strlen(events) + strlen(text), sizeof events);
-    strcat(events, text);
-}
+#include "events.h"
 
 static coir_exec *make(void)
 {
@@ -65,12 +59,6 @@ static void run_task(coir_fn *fn, void *arg)
 
     spawn_detached(e, fn, arg);
     run_and_destroy(e);
-}
-
-static void *note_and_return(void *text)
-{
-    event(text);
-    return text;
 }
 
 /* ---- coir_now ---- */
