@@ -40,7 +40,7 @@ void coir__await_notify(coir_task *task)
 /* May this task be awaited by the calling thread? */
 static int check(const coir_task *t)
 {
-    int error = t != NULL ? coir__thread_check(t->exec->thread) : COIR_EINVAL;
+    int error = coir__task_check(t);
 
     if (error != COIR_OK)
         return error;

@@ -29,11 +29,16 @@ static void put(coir_chan *c, const void *item)
     c->count++;
 }
 
+static void drop_first(coir_chan *c)
+{
+    c->count--;
+    c->first = c->first + 1 < c->capacity ? c->first + 1 : 0;
+}
+
 static void get(coir_chan *c, void *item)
 {
     coir__chan_copy(item, place(c, 0), c->item_size);
-    c->count--;
-    c->first = c->first + 1 < c->capacity ? c->first + 1 : 0;
+    drop_first(c);
 }
 
 /* ---- without waiting ---- */
@@ -204,8 +209,7 @@ COIR__HOT int coir_chan_recv(coir_chan *c, void *item)
         return wait_usual(&c->receivers, caller, &receives, c, item);
     }
     copy_usual(item, place(c, 0), c->item_size);
-    c->count--;
-    c->first = c->first + 1 < c->capacity ? c->first + 1 : 0;
+    drop_first(c);
     return COIR_OK;
 }
 

@@ -294,11 +294,6 @@ static void end(coir_exec *e, const struct host *host)
         host->fiber->special &= (uint8_t)~COIR__HOST;
 }
 
-static bool is_past(const coir_exec *e, int64_t deadline)
-{
-    return deadline != COIR_FOREVER && deadline <= coir__exec_now(e);
-}
-
 /* Runs turns until is_done(arg) is true: COIR_OK; or stop: STOPPED; or the deadline, after one turn at least:
  * COIR_ETIMEDOUT. Or COIR_EBUSY, COIR_EDEADLK, a code of the poller's. */
 #define STOPPED 1
@@ -314,7 +309,7 @@ static int run_until(coir_exec *e, bool (*is_done)(const void *arg), const void 
     while (result == COIR_OK && !is_done(arg)) {
         if (e->stopping)
             result = STOPPED;
-        else if (has_run && is_past(e, deadline))
+        else if (has_run && coir__is_past(e, deadline))
             result = COIR_ETIMEDOUT;
         else
             result = turn(e, deadline);

@@ -327,7 +327,7 @@ int coir_task_park(void)
 /* For what is done to a task: COIR_OK, COIR_EINVAL, COIR_ETHREAD, COIR_EDEAD. */
 static int check_alive(const coir_task *t)
 {
-    int error = t != NULL ? coir__thread_check(t->exec->thread) : COIR_EINVAL;
+    int error = coir__task_check(t);
 
     if (error != COIR_OK)
         return error;
@@ -399,7 +399,7 @@ int coir_task_shield(int on)
 
 int coir_task_detach(coir_task *t)
 {
-    int error = t != NULL ? coir__thread_check(t->exec->thread) : COIR_EINVAL;
+    int error = coir__task_check(t);
 
     if (error != COIR_OK)
         return error;

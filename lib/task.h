@@ -68,6 +68,12 @@ struct coir_task {
     coir_task *group_previous;
 };
 
+/* For what is done with a task: COIR_OK, COIR_EINVAL for NULL, COIR_ETHREAD. */
+static inline int coir__task_check(const coir_task *t)
+{
+    return t != NULL ? coir__thread_check(t->exec->thread) : COIR_EINVAL;
+}
+
 /* task.c: makes a task that waits for its first turn. `main` gets the task, and calls fn(arg). */
 int coir__spawn(coir_task **out, coir_exec *e, const struct coir__keeper *keeper, coir_fn *main, void (*fn)(void), void *arg,
                 const coir_options *opt);

@@ -22,8 +22,6 @@ static void finish(void)
     ck_assert_int_eq(coir_exec_destroy(executor), COIR_OK);
 }
 
-/* Lets all tasks run that are ready now. */
-/* Lets the executor run until that time has come. */
 /* Runs fn as the only task of an executor. */
 static void in_a_task(coir_fn *fn)
 {

@@ -9,27 +9,12 @@
 #include <string.h>
 
 #include "events.h"
+#include "executors.h"
 
-/* A posted or deferred function. */
-/* Tasks. */
 static void *note_twice(void *text)
 {
     event(text);
     ck_assert_int_eq(coir_task_yield(), COIR_OK);
-    event(text);
-    return text;
-}
-
-static void *park(void *text)
-{
-    ck_assert_int_eq(coir_task_park(), COIR_OK);
-    event(text);
-    return text;
-}
-
-static void *sleep_100(void *text)
-{
-    ck_assert_int_eq(coir_sleep(100), COIR_OK);
     event(text);
     return text;
 }
@@ -50,15 +35,6 @@ static coir_exec *make_virtual(void)
     return make(&opt);
 }
 
-static coir_task *spawn(coir_exec *e, coir_fn *fn, void *arg)
-{
-    coir_task *t = NULL;
-
-    ck_assert_int_eq(coir_spawn(&t, e, fn, arg, NULL), COIR_OK);
-    ck_assert_ptr_nonnull(t);
-    return t;
-}
-
 static coir_task *spawn_named(coir_exec *e, coir_fn *fn, void *arg, const char *name)
 {
     const coir_options opt = {.name = name};
@@ -66,11 +42,6 @@ static coir_task *spawn_named(coir_exec *e, coir_fn *fn, void *arg, const char *
 
     ck_assert_int_eq(coir_spawn(&t, e, fn, arg, &opt), COIR_OK);
     return t;
-}
-
-static void spawn_detached(coir_exec *e, coir_fn *fn, void *arg)
-{
-    ck_assert_int_eq(coir_spawn(NULL, e, fn, arg, NULL), COIR_OK);
 }
 
 static void destroy(coir_exec *e)
@@ -1703,12 +1674,6 @@ START_TEST(while_a_poller_is_active_tasks_wait_without_a_deadline)
     destroy(e);
 }
 END_TEST
-
-static void drop_line(const char *line, void *context)
-{
-    (void)line;
-    ++*(int *)context;
-}
 
 START_TEST(a_poller_that_is_not_active_is_not_asked_to_wait_for_ever)
 {

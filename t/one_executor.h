@@ -39,6 +39,7 @@ static inline void start(coir_fn *fn, void *arg)
     ck_assert_int_eq(coir_spawn(NULL, executor, fn, arg, NULL), COIR_OK);
 }
 
+/* Lets all tasks run that are ready now. */
 static inline void turn(void)
 {
     ck_assert_int_ge(coir_exec_run_once_until(executor, 0), COIR_OK);
@@ -50,6 +51,7 @@ static inline void *sleep_until_then(void *when)
     return NULL;
 }
 
+/* Lets the executor run until that time has come. */
 static inline void run_until(int64_t when)
 {
     ck_assert_int_eq(coir_await(spawn(sleep_until_then, &when), NULL), COIR_OK);

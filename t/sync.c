@@ -46,8 +46,6 @@ static void in_a_task(coir_fn *fn)
     ck_assert_int_eq(coir_await(spawn(fn, NULL), NULL), COIR_OK);
 }
 
-/* Lets all tasks run that are ready now. */
-/* Lets the executor run until that time has come. */
 static void lock(void)
 {
     ck_assert_int_eq(coir_mutex_lock(m), COIR_OK);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "events.h"
+#include "executors.h"
 
 static void check_events(const char *expected)
 {
@@ -14,7 +15,6 @@ static void check_events(const char *expected)
     events[0] = '\0';
 }
 
-/* A posted or deferred function. */
 static coir_exec *make(void)
 {
     const coir_exec_options opt = {.flags = COIR_VIRTUAL_CLOCK};
@@ -22,20 +22,6 @@ static coir_exec *make(void)
 
     ck_assert_int_eq(coir_exec_create(&e, &opt), COIR_OK);
     return e;
-}
-
-static coir_task *spawn(coir_exec *e, coir_fn *fn, void *arg)
-{
-    coir_task *t = NULL;
-
-    ck_assert_int_eq(coir_spawn(&t, e, fn, arg, NULL), COIR_OK);
-    ck_assert_ptr_nonnull(t);
-    return t;
-}
-
-static void spawn_detached(coir_exec *e, coir_fn *fn, void *arg)
-{
-    ck_assert_int_eq(coir_spawn(NULL, e, fn, arg, NULL), COIR_OK);
 }
 
 /* Runs fn(arg) as the only task of an executor that is gone afterwards. */
@@ -64,13 +50,6 @@ static void *return_argument(void *arg)
     return arg;
 }
 
-static void *sleep_100(void *text)
-{
-    ck_assert_int_eq(coir_sleep(100), COIR_OK);
-    event(text);
-    return text;
-}
-
 static void *sleep_200(void *text)
 {
     ck_assert_int_eq(coir_sleep(200), COIR_OK);
@@ -82,13 +61,6 @@ static void *yield_once(void *text)
 {
     event(text);
     ck_assert_int_eq(coir_task_yield(), COIR_OK);
-    event(text);
-    return text;
-}
-
-static void *park(void *text)
-{
-    ck_assert_int_eq(coir_task_park(), COIR_OK);
     event(text);
     return text;
 }
@@ -486,12 +458,6 @@ START_TEST(await_outside_of_tasks_has_a_deadline)
     run_and_destroy(e);
 }
 END_TEST
-
-static void drop_line(const char *line, void *context)
-{
-    (void)line;
-    ++*(int *)context;
-}
 
 START_TEST(await_outside_of_tasks_meets_deadlocks)
 {

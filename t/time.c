@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "events.h"
+#include "executors.h"
 
 static coir_exec *make(void)
 {
@@ -32,19 +33,6 @@ static coir_exec *make_with_hand(void)
 
     ck_assert_int_eq(coir_exec_create(&e, &opt), COIR_OK);
     return e;
-}
-
-static coir_task *spawn(coir_exec *e, coir_fn *fn, void *arg)
-{
-    coir_task *t = NULL;
-
-    ck_assert_int_eq(coir_spawn(&t, e, fn, arg, NULL), COIR_OK);
-    return t;
-}
-
-static void spawn_detached(coir_exec *e, coir_fn *fn, void *arg)
-{
-    ck_assert_int_eq(coir_spawn(NULL, e, fn, arg, NULL), COIR_OK);
 }
 
 static void run_and_destroy(coir_exec *e)
