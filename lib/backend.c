@@ -22,6 +22,7 @@ static const struct coir__backend *const backends[] = {COIR_BACKENDS(ADDRESS)};
 
 _Atomic(const struct coir__backend *) coir__backend_chosen;
 struct coir__route coir__route;
+_Atomic unsigned char coir__detour;
 
 void coir__route_set(const struct coir__switches *switches)
 {
@@ -29,6 +30,7 @@ void coir__route_set(const struct coir__switches *switches)
     atomic_store_explicit(&coir__route.out, switches->out, memory_order_relaxed);
     atomic_store_explicit(&coir__route.over, switches->over, memory_order_relaxed);
     atomic_store_explicit(&coir__route.across, switches->across, memory_order_relaxed);
+    atomic_store_explicit(&coir__detour, !switches->entries, memory_order_relaxed);
 }
 
 /* The backend of that name, or the first for NULL, among those that can be used now. */

@@ -32,6 +32,7 @@ struct coir__switches {
     coir__switch_fn *over; /* from a fiber to another, which takes its place under the same resumer */
     coir__switch_fn *across; /* from a fiber to another, and neither's relation to its resumer changes: between tasks. Or
                                 to itself: a task that yields may be the only one */
+    bool entries; /* the public functions that this build has in assembly (entry.h) do the same */
 };
 
 /* Floating-point control: as much of it as the ABI calls callee-saved, in whatever form the backend likes. */
@@ -93,7 +94,7 @@ static inline const struct coir__backend *coir__backend(void)
     return atomic_load_explicit(&coir__backend_chosen, memory_order_acquire);
 }
 
-/* Points the route at other routines. */
+/* Points the route at other routines, and tells the entries in assembly whether they may stand for them. */
 void coir__route_set(const struct coir__switches *switches);
 
 /* The route: the routines that every change of fiber goes through, the backend's own or those of careful.c, which do
@@ -102,6 +103,9 @@ struct coir__route {
     _Atomic(coir__switch_fn *) in, out, over, across;
 };
 extern struct coir__route coir__route;
+
+/* Must public functions go through the route? Not 0: yes, also those that are in assembly. Relaxed like the route. */
+extern _Atomic unsigned char coir__detour;
 
 static inline int coir__route_in(struct coir__context *from, struct coir__context *to, int result)
 {

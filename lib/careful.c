@@ -127,7 +127,7 @@ static int careful_across(struct coir__context *from, struct coir__context *to, 
 
 static void update_route(void)
 {
-    static const struct coir__switches careful = {careful_in, careful_out, careful_over, careful_across};
+    static const struct coir__switches careful = {careful_in, careful_out, careful_over, careful_across, false};
 
     coir__route_set(hook.function != NULL || keeps_fpenv ? &careful : &coir__backend()->switches);
 }

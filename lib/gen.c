@@ -9,19 +9,11 @@
 #include <coir/gen.h>
 
 #include "allocator.h"
+#include "entry.h"
 #include "fiber.h"
+#include "gen.h"
 #include "likely.h"
 #include "thread.h"
-
-struct coir_gen {
-    coir_fiber *fiber;
-    void *item;       /* where the caller wants the next item */
-    size_t item_size;
-    int code;         /* what every coir_gen_next gives once it has ended */
-    coir_gen_fn *fn;
-    void *arg;
-    void *unwanted;   /* takes items that nobody wants */
-};
 
 static void *run_generator(void *arg)
 {
@@ -95,7 +87,7 @@ COIR__NOINLINE static int next_unusual(coir_gen *g, void *item, struct coir__thr
     return coir__enter(thread, f, NULL, NULL);
 }
 
-COIR__HOT int coir_gen_next(coir_gen *g, void *item)
+COIR__HOT int COIR__ENTRY(gen_next)(coir_gen *g, void *item)
 {
     struct coir__thread *thread = coir__thread_here();
     coir_fiber *resumer, *f;
@@ -136,7 +128,7 @@ COIR__NOINLINE static int yield_unusual(coir_gen *g, const void *item)
 }
 
 /* Sizes that are known are copied without a call. */
-COIR__HOT int coir_gen_yield(coir_gen *g, const void *item)
+COIR__HOT int COIR__ENTRY(gen_yield)(coir_gen *g, const void *item)
 {
     struct coir__thread *thread = coir__thread_here();
     coir_fiber *f = thread->current;

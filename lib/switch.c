@@ -8,6 +8,7 @@
 
 #include <config.h>
 
+#include "entry.h"
 #include "fiber.h"
 #include "likely.h"
 #include "thread.h"
@@ -89,7 +90,7 @@ COIR__HOT static int resume_unusual(coir_fiber *f, void *value, void **result, s
     return error == COIR_OK ? enter(thread, f, NULL, result) : error;
 }
 
-COIR__HOT int coir_resume(coir_fiber *f, void *value, void **result)
+COIR__HOT int COIR__ENTRY(resume)(coir_fiber *f, void *value, void **result)
 {
     struct coir__thread *thread = coir__thread_here();
 
@@ -123,7 +124,7 @@ COIR__NOINLINE static int yield_unusual(void *value, void **result, struct coir_
     return leave(thread, f, value, result, COIR_SWITCHED);
 }
 
-COIR__HOT int coir_yield(void *value, void **result)
+COIR__HOT int COIR__ENTRY(yield)(void *value, void **result)
 {
     struct coir__thread *thread = coir__thread_here();
     coir_fiber *f = thread->current;
@@ -179,4 +180,16 @@ COIR__HOT int coir_switch(coir_fiber *to, void *value, void **result)
     if (coir__unlikely(to->resumable_by != thread))
         return switch_unusual(to, value, result, thread);
     return pass(thread, from, to, value, result);
+}
+
+/* The frame that a switch left is at `saved`, on every backend, and that of the function which called it above. */
+void coir_prefetch(const coir_fiber *f)
+{
+    const char *saved;
+
+    if (f == NULL)
+        return;
+    saved = f->context.saved;
+    coir__prefetch(saved);
+    coir__prefetch(saved + 64);
 }

@@ -277,8 +277,32 @@ START_TEST(a_new_fiber_at_the_address_of_the_first_is_another)
 }
 END_TEST
 
+static void *prefetch_itself(void *arg)
+{
+    coir_prefetch(coir_self());
+    coir_prefetch(arg);
+    coir_yield(NULL, NULL);
+    return NULL;
+}
+
+START_TEST(a_prefetch_changes_nothing_in_any_state)
+{
+    coir_fiber *f = t_create(prefetch_itself, NULL);
+    coir_prefetch(NULL);
+    coir_prefetch(f);
+    ck_assert_int_eq(coir_fiber_state(f), COIR_STATE_NEW);
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_YIELDED);
+    coir_prefetch(f);
+    ck_assert_int_eq(coir_fiber_state(f), COIR_STATE_SUSPENDED);
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
+    coir_prefetch(f);
+    ck_assert_int_eq(coir_fiber_state(f), COIR_STATE_DONE);
+    coir_destroy(f);
+}
+END_TEST
+
 T_MAIN(the_resumer_hears_that_another_fiber_yielded, the_resumer_hears_that_another_fiber_ended,
        three_fibers_pass_values_in_one_place, a_fiber_that_resumed_the_place_hears_too, a_place_can_be_handed_on_and_on,
        switch_outside_of_a_fiber_is_refused, bad_switches_change_nothing,
        a_fiber_that_was_left_can_be_destroyed, the_first_of_a_place_may_be_destroyed_by_its_successor,
-       a_new_fiber_at_the_address_of_the_first_is_another)
+       a_new_fiber_at_the_address_of_the_first_is_another, a_prefetch_changes_nothing_in_any_state)

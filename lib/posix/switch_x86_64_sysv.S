@@ -16,56 +16,7 @@
  * makes the processor's predictions of its loads collide. */
 
 #include "x86_64_sysv.h"
-
-/* Pushes the registers. Every line tells unwinders where the caller's value now is. */
-.macro SAVE_REGISTERS
-        pushq   %rbp
-        .cfi_adjust_cfa_offset 8
-        .cfi_rel_offset %rbp, 0
-        pushq   %rbx
-        .cfi_adjust_cfa_offset 8
-        .cfi_rel_offset %rbx, 0
-        pushq   %r12
-        .cfi_adjust_cfa_offset 8
-        .cfi_rel_offset %r12, 0
-        pushq   %r13
-        .cfi_adjust_cfa_offset 8
-        .cfi_rel_offset %r13, 0
-        pushq   %r14
-        .cfi_adjust_cfa_offset 8
-        .cfi_rel_offset %r14, 0
-        pushq   %r15
-        .cfi_adjust_cfa_offset 8
-        .cfi_rel_offset %r15, 0
-.endm
-
-/* Pops them from the other stack, where they lie in the same way, and leaves with the result in eax. After the last pop
- * the return address is in rcx only. */
-.macro RESTORE_REGISTERS_AND_LEAVE
-        movl    %edx, %eax
-        popq    %r15
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore %r15
-        popq    %r14
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore %r14
-        popq    %r13
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore %r13
-        popq    %r12
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore %r12
-        popq    %rbx
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore %rbx
-        popq    %rbp
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore %rbp
-        popq    %rcx
-        .cfi_adjust_cfa_offset -8
-        .cfi_register %rip, %rcx
-        notrack jmp *%rcx
-.endm
+#include "x86_64_sysv_frame.h"
 
 /* A function that other files of the library call, and nobody outside of it. */
 .macro FUNCTION name
@@ -90,6 +41,7 @@ FUNCTION coir__x86_64_switch_in
         leaq    FRAME_RBP(%rsp), %rax
         movq    %rax, (%rcx)                    /* the fiber's link: our frame record */
         movq    CONTEXT_SAVED(%rsi), %rsp
+        movl    %edx, %eax
         RESTORE_REGISTERS_AND_LEAVE
         .cfi_endproc
         .size   coir__x86_64_switch_in, . - coir__x86_64_switch_in
@@ -106,6 +58,7 @@ FUNCTION coir__x86_64_switch_out
         leaq    end_frame + FRAME_RBP(%rip), %rax
         movq    %rax, (%rcx)
         movq    CONTEXT_SAVED(%rsi), %rsp
+        movl    %edx, %eax
         RESTORE_REGISTERS_AND_LEAVE
         .cfi_endproc
         .size   coir__x86_64_switch_out, . - coir__x86_64_switch_out
@@ -125,6 +78,7 @@ FUNCTION coir__x86_64_switch_over
         movq    %rax, (%rcx)
         movq    %r9, (%r8)
         movq    CONTEXT_SAVED(%rsi), %rsp
+        movl    %edx, %eax
         RESTORE_REGISTERS_AND_LEAVE
         .cfi_endproc
         .size   coir__x86_64_switch_over, . - coir__x86_64_switch_over
@@ -138,6 +92,7 @@ FUNCTION coir__x86_64_switch_across
         SAVE_REGISTERS
         movq    %rsp, CONTEXT_SAVED(%rdi)
         movq    CONTEXT_SAVED(%rsi), %rsp
+        movl    %edx, %eax
         RESTORE_REGISTERS_AND_LEAVE
         .cfi_endproc
         .size   coir__x86_64_switch_across, . - coir__x86_64_switch_across
