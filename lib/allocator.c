@@ -11,6 +11,7 @@
 #include <coir/stack.h>
 
 #include "allocator.h"
+#include "os.h"
 
 static coir_allocator current;
 static atomic_bool frozen;
@@ -104,4 +105,10 @@ void *coir__allocate_stack(size_t size)
 void coir__release_stack(void *stack, size_t size)
 {
     current.stack_release(stack, size, current.context);
+}
+
+void coir__allocator_trim(void)
+{
+    if (current.allocate == NULL)
+        coir__os_trim_heap();
 }

@@ -25,4 +25,8 @@ void coir__release_stack(void *stack, size_t size);
 /* From now on coir_set_allocator is refused. */
 void coir__allocator_freeze(void);
 
+/* Gives back what the allocator holds in vain, if it is malloc: of many blocks that were freed in any order it returns by
+ * itself only those above the last that is in use. */
+void coir__allocator_trim(void);
+
 #endif

@@ -11,6 +11,11 @@
 #include <coir/fiber.h>
 #include <coir/gen.h>
 
+struct coir__thread;
+
+/* switch.c: what a resume does of a fiber that is not suspended in this thread, whose record is `thread`. */
+int coir__resume_unusual(coir_fiber *f, void *value, void **result, struct coir__thread *thread);
+
 #ifdef COIR_ASSEMBLY_ENTRIES
 #define COIR__ENTRY(name) coir__##name
 int coir__resume(coir_fiber *f, void *value, void **result);

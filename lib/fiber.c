@@ -116,7 +116,7 @@ static void prepare(coir_fiber *f, void (*entry)(void))
 }
 
 /* Makes a fiber with options that are valid. */
-static inline int make(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt, coir_fiber **out)
+static COIR__FORCE_INLINE int make(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt, coir_fiber **out)
 {
     int error = allocate_fiber(thread, fn, arg, opt, out);
     coir_fiber *f;

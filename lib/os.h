@@ -29,6 +29,9 @@ int coir__os_set_thread(struct coir__thread *thread);
 /* The system's monotonic clock, in nanoseconds. */
 int64_t coir__os_now(void);
 
+/* Gives memory back to the system that malloc holds and nobody uses, where the system has a call for it. */
+void coir__os_trim_heap(void);
+
 /* The environment's value, or NULL; always NULL where the program runs with rights that its user does not have. */
 const char *coir__os_getenv(const char *name);
 

@@ -214,6 +214,7 @@ static int take_one(unsigned kind, struct coir__slot **out)
 int coir__slab_take(unsigned kind, size_t count, struct coir__slot **list, size_t *taken)
 {
     struct coir__slot *slot = NULL;
+    struct coir__slot **end = list;
     int error = COIR_OK;
 
     *list = NULL;
@@ -224,8 +225,9 @@ int coir__slab_take(unsigned kind, size_t count, struct coir__slot **list, size_
     while (*taken < count && kinds[kind].available != NULL && error == COIR_OK) {
         error = take_one(kind, &slot);
         if (error == COIR_OK) {
-            slot->next = *list;
-            *list = slot;
+            slot->next = NULL;
+            *end = slot;
+            end = &slot->next;
             ++*taken;
         }
     }
@@ -268,13 +270,40 @@ static void release_unused(struct coir__slab *unused)
     }
 }
 
+/* Gives the memory back of stacks that lie side by side, with guards between them, from `first` to `last`. */
+static void discard(const struct coir__slot *first, const struct coir__slot *last)
+{
+    char *low = coir__slot_low(first);
+
+    coir__pages_discard(low, (size_t)(coir__slot_low(last) - low) + coir__slot_size(last));
+}
+
+/* The same for a list. Fibers that were made one after another often end so, and then their stacks are neighbours in the
+ * list too: one call of the system for all of them costs little more than for one. */
+static void discard_list(const struct coir__slot *slot)
+{
+    const struct coir__slot *first = slot, *last = slot; /* by address */
+
+    while (slot != NULL) {
+        const struct coir__slot *next = slot->next;
+        if (next != NULL && next == last + 1 && next->slab == last->slab) {
+            last = next;
+        } else if (next != NULL && next == first - 1 && next->slab == first->slab) {
+            first = next;
+        } else {
+            discard(first, last);
+            first = last = next;
+        }
+        slot = next;
+    }
+}
+
 void coir__slab_give(struct coir__slot *list)
 {
     struct coir__slab *unused = NULL;
     struct coir__slot *next;
 
-    for (struct coir__slot *slot = list; slot != NULL; slot = slot->next)
-        coir__pages_discard(coir__slot_low(slot), coir__slot_size(slot));
+    discard_list(list);
     coir__lock();
     for (; list != NULL; list = next) {
         next = list->next;

@@ -241,5 +241,6 @@ int coir_pool_trim(size_t keep)
         coir__handles_trim(&thread->handles, keep);
     }
     coir__slab_trim();
+    coir__allocator_trim();
     return COIR_OK;
 }

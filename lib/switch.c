@@ -83,7 +83,7 @@ static inline int start(coir_fiber *f, const void *value, const struct coir__thr
 /* A resume of a fiber that is not suspended in this thread: a first one, or a mistake. Like the others of its kind it has
  * its caller's arguments first, so that they can stay in their registers, and four in all, since no more are passed in
  * registers on Windows: a call with another could not be a jump. */
-COIR__HOT static int resume_unusual(coir_fiber *f, void *value, void **result, struct coir__thread *thread)
+COIR__HOT int coir__resume_unusual(coir_fiber *f, void *value, void **result, struct coir__thread *thread)
 {
     int error = start(f, value, thread);
 
@@ -97,7 +97,7 @@ COIR__HOT int COIR__ENTRY(resume)(coir_fiber *f, void *value, void **result)
     if (coir__unlikely(f == NULL))
         return COIR_EINVAL;
     if (coir__unlikely(f->resumable_by != thread))
-        return resume_unusual(f, value, result, thread);
+        return coir__resume_unusual(f, value, result, thread);
     return enter(thread, f, value, result);
 }
 

@@ -85,7 +85,7 @@ ENTRY coir_resume
         testq   %rdi, %rdi
         jz      9f
         cmpq    %rax, FIBER_RESUMABLE_BY(%rdi)
-        jne     9f
+        jne     8f
         SAVE_REGISTERS
         movq    THREAD_CURRENT(%rax), %rcx
         movq    %rdi, THREAD_CURRENT(%rax)
@@ -97,6 +97,9 @@ ENTRY coir_resume
         movq    %rsi, (%r9)
         movl    FIBER_RESUME_CODE(%rdi), %eax
         SWITCH_IN %rcx, %rdi, %r10, %r11
+        .hidden coir__resume_unusual
+8:      movq    %rax, %rcx                      /* each fiber's first resume comes by here */
+        jmp     coir__resume_unusual
 OTHERWISE coir_resume, coir__resume
 
 /* int coir_yield(void *value, void **result);

@@ -3,6 +3,9 @@
 
 #include <config.h>
 
+#ifdef HAVE_MALLOC_TRIM
+#include <malloc.h>
+#endif
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
@@ -89,6 +92,13 @@ int64_t coir__os_now(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+void coir__os_trim_heap(void)
+{
+#ifdef HAVE_MALLOC_TRIM
+    malloc_trim(0);
+#endif
 }
 
 #ifdef HAVE_SECURE_GETENV

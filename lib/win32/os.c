@@ -106,6 +106,11 @@ int64_t coir__os_now(void)
     return count.QuadPart / frequency * 1000000000 + count.QuadPart % frequency * 1000000000 / frequency;
 }
 
+/* HeapCompact would have to be given each of the C library's heaps. */
+void coir__os_trim_heap(void)
+{
+}
+
 /* Called under the library's lock only. What does not fit is the name of no backend. */
 const char *coir__os_getenv(const char *name)
 {
