@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: MIT
-//! stackless YIELDS [TASKS]: tasks (2) that yield by turns on an executor, as futures without stacks; prints the
-//! nanoseconds for one yield. What bench/yield.c is measured against.
+//! stackless: tasks that yield by turns on an executor, as futures, which have no stacks (Debian: rustc).
+//!
+//! It is a contender as contender.h has it; there is one variant, "plain", and one question, "yield". It is optimised
+//! as far as rustc goes: -C opt-level=3 -C lto=fat -C codegen-units=1 --edition 2021.
+//!
+//! The executor does the least that one can do: it has one thread, its queue is a VecDeque of boxed futures, and all
+//! that are in it are ready, so its waker does nothing. It can neither park nor wake a task, has no timers, and does
+//! not look for anything outside. What is measured is its whole run, from the first poll until the last future is
+//! freed; so that this counts for little, each task has 100 turns or more.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -81,20 +88,57 @@ fn idle_waker() -> Waker {
     unsafe { Waker::from_raw(clone(std::ptr::null())) }
 }
 
-fn main() {
-    let mut arguments = std::env::args().skip(1).map(|word| word.parse().expect("a number"));
-    let yields: u64 = arguments.next().expect("usage: stackless YIELDS [TASKS]");
-    let tasks: u64 = arguments.next().unwrap_or(2);
+const LEAST_TURNS: u64 = 100;
+
+/// Nanoseconds for so many yields of `count` tasks by turns.
+fn take_turns(times: u64, count: u64) -> f64 {
+    let turns = (times + count - 1) / count;
     let mut executor = Executor { fibs: VecDeque::new() };
 
-    for _ in 0..tasks {
+    for _ in 0..count {
         executor.push(move |mut fib| async move {
-            for _ in 0..yields {
+            for _ in 0..turns {
                 fib.waiter().await;
             }
         });
     }
     let start = Instant::now();
     executor.run();
-    println!("{}", start.elapsed().as_nanos() as f64 / (yields * tasks) as f64);
+    start.elapsed().as_nanos() as f64 / (turns * count) as f64 * times as f64
+}
+
+/// As in contender.c: a run that was too short tells how many times would last long enough, but not more than tenfold.
+fn more_times(times: u64, took: f64, wanted: f64) -> u64 {
+    let factor = if took > 0.0 { wanted / took * 1.1 } else { 10.0 };
+
+    (times as f64 * factor.min(10.0)) as u64 + 1
+}
+
+/// Nanoseconds for one yield.
+fn repeat(count: u64, wanted: f64) -> f64 {
+    let mut times = count * LEAST_TURNS;
+
+    loop {
+        let took = take_turns(times, count);
+        if took >= wanted {
+            return took / times as f64;
+        }
+        times = more_times(times, took, wanted);
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if arguments.len() != 5 {
+        eprintln!("usage: stackless VARIANT QUESTION COUNT MILLISECONDS");
+        std::process::exit(2);
+    }
+    let count: u64 = arguments[3].parse().unwrap_or(0);
+    let milliseconds: f64 = arguments[4].parse().unwrap_or(0.0);
+
+    if arguments[1] != "plain" || arguments[2] != "yield" || count < 1 {
+        println!("- no such question");
+        std::process::exit(1);
+    }
+    println!("{}", repeat(count, milliseconds * 1e6));
 }
