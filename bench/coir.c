@@ -160,6 +160,11 @@ static double create(long times, long count)
     return contender_now() - start;
 }
 
+static double create_among(long times, long count)
+{
+    return make_fibers(count) < count ? -1 : create(times, count);
+}
+
 /* All at once, so that each stack is new address space. */
 static double create_cold(long times, long count)
 {
@@ -185,6 +190,7 @@ const struct contender_answer contender_answers[] = {
     {"prefetch", "robin", CONTENDER_REPEATED, switch_with_prefetch},
     {"plain", "generator", CONTENDER_REPEATED, generator},
     {"plain", "create", CONTENDER_REPEATED, create},
+    {"plain", "create_among", CONTENDER_REPEATED, create_among},
     {"plain", "create_cold", CONTENDER_ONCE, create_cold},
     {"plain", "memory", CONTENDER_MEMORY, memory},
     {"plain", "yield", CONTENDER_REPEATED, coir_task_yields},

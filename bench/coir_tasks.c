@@ -8,6 +8,18 @@
 
 #include "coir_contender.h"
 
+/* A figure that is not to be had because a call of the library failed. */
+static double refuse(int error)
+{
+    return contender_failed(coir_strerror(error));
+}
+
+/* Spawns a task that nobody awaits. */
+static int start(coir_exec *e, coir_fn *fn, void *arg)
+{
+    return coir_spawn(NULL, e, fn, arg, NULL);
+}
+
 /* ---- tasks that yield by turns ---- */
 
 static double started;
@@ -36,14 +48,16 @@ double coir_task_yields(long times, long count)
 {
     long turns = contender_rounds(times, count);
     coir_exec *e;
+    int error = coir_exec_create(&e, NULL);
 
-    if (coir_exec_create(&e, NULL) != COIR_OK)
-        return -1;
-    for (long i = 0; i < count; i++)
-        if (coir_spawn(NULL, e, i == 0 ? time_turns : take_turns, &turns, NULL) != COIR_OK)
-            return -1;
-    if (coir_exec_run(e) != COIR_OK || coir_exec_destroy(e) != COIR_OK)
-        return -1;
+    for (long i = 0; i < count && error == COIR_OK; i++)
+        error = start(e, i == 0 ? time_turns : take_turns, &turns);
+    if (error == COIR_OK)
+        error = coir_exec_run(e);
+    if (error == COIR_OK)
+        error = coir_exec_destroy(e);
+    if (error != COIR_OK)
+        return refuse(error);
     return took / (double)(turns * count) * (double)times;
 }
 
@@ -186,16 +200,19 @@ static void *sleep_long(void *arg)
 double coir_timers(long times, long count)
 {
     coir_exec *e;
+    int error = coir_exec_create(&e, NULL);
 
     waking = 1;
-    if (coir_exec_create(&e, NULL) != COIR_OK)
-        return -1;
-    for (long i = 1; i < count; i++)
-        if (coir_spawn(NULL, e, sleep_long, (void *)(uintptr_t)(i * 7919 % count), NULL) != COIR_OK)
-            return -1;
-    if (coir_spawn(&sleeper, e, park, &times, NULL) != COIR_OK || coir_spawn(NULL, e, wake, NULL, NULL) != COIR_OK ||
-        coir_exec_run(e) != COIR_OK)
-        return -1;
+    for (long i = 1; i < count && error == COIR_OK; i++)
+        error = start(e, sleep_long, (void *)(uintptr_t)(i * 7919 % count));
+    if (error == COIR_OK)
+        error = coir_spawn(&sleeper, e, park, &times, NULL);
+    if (error == COIR_OK)
+        error = start(e, wake, NULL);
+    if (error == COIR_OK)
+        error = coir_exec_run(e);
+    if (error != COIR_OK)
+        return refuse(error);
     coir_await(sleeper, NULL);
     return coir_exec_destroy(e) == COIR_OK ? took : -1;
 }

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MOST_QUESTIONS = 16, MOST_CONTENDERS = 40, MOST_COUNTS = 5, MOST_FIGURES = 4 };
+enum { MOST_QUESTIONS = 16, MOST_CONTENDERS = 40, MOST_COUNTS = 6, MOST_FIGURES = 4 };
 
 enum question_plot { PLOT_NONE, PLOT_BARS, PLOT_LINES };
 

@@ -92,7 +92,8 @@ static void initialise(coir_fiber *f, coir_fn *fn, void *arg, const coir_options
 }
 
 /* Allocates a fiber with its name and stack, not yet known to any thread. */
-static int allocate_fiber(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt, coir_fiber **out)
+static inline int allocate_fiber(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt,
+                                 coir_fiber **out)
 {
     coir_fiber *f = coir__handle_take(&thread->handles);
     int error;

@@ -108,9 +108,6 @@ int coir__enter(struct coir__thread *thread, coir_fiber *f, void *value, void **
 /* switch.c: suspends the current fiber `f`, a kept one, and makes its resumer's call return `code`. */
 int coir__leave(struct coir__thread *thread, coir_fiber *f, int code);
 
-/* switch.c: the last switch of a fiber that is done, to its resumer, whose call returns `code`. */
-int coir__leave_for_good(struct coir__thread *thread, coir_fiber *f, int code);
-
 /* defer.c, local.c: run, and forget, what the current fiber has deferred and the destructors of its keys. */
 void coir__deferred_run(coir_fiber *f);
 void coir__locals_destroy(coir_fiber *f);

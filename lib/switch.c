@@ -55,14 +55,6 @@ int coir__enter(struct coir__thread *thread, coir_fiber *f, void *value, void **
     return enter(thread, f, value, result);
 }
 
-int coir__leave_for_good(struct coir__thread *thread, coir_fiber *f, int code)
-{
-    coir_fiber *resumer = f->resumer;
-
-    thread->current = resumer;
-    return coir__route_out(&f->context, &resumer->context, code);
-}
-
 int coir__leave(struct coir__thread *thread, coir_fiber *f, int code)
 {
     f->resumable_by = coir__kept_by(thread);

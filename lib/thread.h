@@ -109,4 +109,13 @@ static inline void coir__thread_drop(coir_fiber *f)
         f->next->previous = f->previous;
 }
 
+/* The last switch of a fiber that is done, to its resumer, whose call returns `code`. */
+static inline int coir__leave_for_good(struct coir__thread *thread, coir_fiber *f, int code)
+{
+    coir_fiber *resumer = f->resumer;
+
+    thread->current = resumer;
+    return coir__route_out(&f->context, &resumer->context, code);
+}
+
 #endif

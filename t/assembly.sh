@@ -40,6 +40,16 @@ landing_pads() {
         $2 ~ /^ret/                { print name " returns"; bad = 1 }
         END { exit bad }'
 }
+# An entry that leaves an unusual case to C does so with the stack as it came: its last row says what its first one says.
+unwind_data_of_entries() {
+    entries=$(objects_of lib/posix '*-entries_*.o')
+    [ -n "$entries" ] || return 0
+    readelf --debug-dump=frames-interp $entries | awk '
+        / FDE /              { check(); last = ""; functions++ }
+        /^[0-9a-f]+ rsp\+/  { last = $2 " " $NF }
+        END                  { check(); exit bad || functions == 0 }
+        function check()     { if (functions > 0 && last != "rsp+8 c-8") { print "ends with " last; bad = 1 } }'
+}
 # Each function has unwind data, that of the trampoline a handler too.
 unwind_data() {
     for object in $windows_objects; do
@@ -109,6 +119,7 @@ else
     check "assembly needs no executable stack" stack_note
     check "assembly carries the IBT and SHSTK marks" property_note
     check "assembly keeps to them: landing pads, notrack, no ret" landing_pads
+    check "entries have the caller's frame where they jump to C" unwind_data_of_entries
 fi
 if ! have readelf; then
     skip "the shared library" "no readelf here"

@@ -169,6 +169,11 @@ static double create(long times, long count)
     return contender_now() - start;
 }
 
+static double create_among(long times, long count)
+{
+    return make_fibers(count) < count ? contender_failed("no more stacks") : create(times, count);
+}
+
 static double create_cold(long times, long count)
 {
     char **stacks = calloc((size_t)count, sizeof *stacks);
@@ -192,6 +197,7 @@ const struct contender_answer contender_answers[] = {
     {NULL, "yield", CONTENDER_REPEATED, round_robin}, /* a resume and back, in turn: what an executor on it would need */
     {NULL, "generator", CONTENDER_REPEATED, generator},
     {NULL, "create", CONTENDER_REPEATED, create},
+    {NULL, "create_among", CONTENDER_REPEATED, create_among},
     {NULL, "create_cold", CONTENDER_ONCE, create_cold},
     {NULL, "memory", CONTENDER_MEMORY, memory},
     {NULL, NULL, CONTENDER_ONCE, NULL},

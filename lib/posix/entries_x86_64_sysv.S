@@ -28,13 +28,18 @@
         .p2align 6
 \name:
         .cfi_startproc
+        .cfi_remember_state
         endbr64                                 /* a program may call it through a pointer */
 .endm
 
-/* Ends it: here all comparisons lead that failed, with the arguments as they came. */
-.macro OTHERWISE name, function
+/* Here all comparisons lead that failed, with the stack and the arguments as they came. */
+.macro OTHERWISE function
         .hidden \function
+        .cfi_restore_state
 9:      jmp     \function
+.endm
+
+.macro END name
         .cfi_endproc
         .size   \name, . - \name
 .endm
@@ -97,10 +102,11 @@ ENTRY coir_resume
         movq    %rsi, (%r9)
         movl    FIBER_RESUME_CODE(%rdi), %eax
         SWITCH_IN %rcx, %rdi, %r10, %r11
+OTHERWISE coir__resume
         .hidden coir__resume_unusual
 8:      movq    %rax, %rcx                      /* each fiber's first resume comes by here */
         jmp     coir__resume_unusual
-OTHERWISE coir_resume, coir__resume
+END coir_resume
 
 /* int coir_yield(void *value, void **result);
  *                rdi          rsi                rcx: the current fiber, rdx: its resumer */
@@ -119,7 +125,8 @@ ENTRY coir_yield
         movq    %rdx, THREAD_CURRENT(%rax)
         movl    $YIELDED, %eax
         SWITCH_OUT %rcx, %rdx, %r10, %r11
-OTHERWISE coir_yield, coir__yield
+OTHERWISE coir__yield
+END coir_yield
 
 /* int coir_gen_next(coir_gen *g, void *item);
  *                   rdi          rsi             rdx: the generator's fiber, rcx: the current one */
@@ -141,7 +148,8 @@ ENTRY coir_gen_next
         movq    %rcx, FIBER_RESUMER(%rdx)
         xorl    %eax, %eax
         SWITCH_IN %rcx, %rdx, %r10, %r11
-OTHERWISE coir_gen_next, coir__gen_next
+OTHERWISE coir__gen_next
+END coir_gen_next
 
 /* int coir_gen_yield(coir_gen *g, const void *item);
  *                    rdi          rsi                rcx: the current fiber, rdx: its resumer
@@ -169,7 +177,8 @@ ENTRY coir_gen_yield
         movq    %rdx, THREAD_CURRENT(%rax)
         movl    $1, %eax
         SWITCH_OUT %rcx, %rdx, %r10, %r11
-OTHERWISE coir_gen_yield, coir__gen_yield
+OTHERWISE coir__gen_yield
+END coir_gen_yield
 
 /* int coir_task_yield(void);
  *
@@ -206,7 +215,8 @@ ENTRY coir_task_yield
         movq    %rsp, CONTEXT_SAVED(%rcx)       /* as switch_across does: no links */
         movq    CONTEXT_SAVED(%rsi), %rsp
         RESTORE_REGISTERS_AND_LEAVE
-OTHERWISE coir_task_yield, coir__task_yield
+OTHERWISE coir__task_yield
+END coir_task_yield
 
 /* This file needs no executable stack, and keeps to indirect branch tracking and shadow stacks as switch_x86_64_sysv.S
  * does. */
