@@ -114,7 +114,7 @@ void bars_draw(const struct question *question)
     struct bar bars[MOST_CONTENDERS];
     size_t count = find_bars(question, bars);
     double bottom = PLOT_HEAD + (double)count * ROW;
-    struct svg svg = svg_open(question->name, WIDTH, bottom + AXIS + PLOT_FOOT);
+    struct svg svg = svg_open(question->name, WIDTH, bottom + AXIS + PLOT_FOOT + plot_notes_height(question));
     struct scale scale = find_scale(bars, count, 28 + width_of_labels(bars, count), WIDTH - FIGURE);
 
     plot_frame(&svg, question, "Shorter is quicker. Median of all rounds; the whiskers go from the least to the most.");

@@ -10,7 +10,7 @@
 #include "scale.h"
 
 #define WIDTH 1080
-#define HEIGHT 640
+#define HEIGHT 624 /* without notes */
 #define LEFT 84
 #define AXIS 44     /* room for ticks and what they are of */
 #define INSET 24    /* from the sides of the plot to its first and last points */
@@ -210,7 +210,7 @@ static void draw_label(const struct svg *svg, const struct chart *chart, const s
 void lines_draw(const struct question *question)
 {
     static struct chart chart;
-    struct svg svg = svg_open(question->name, WIDTH, HEIGHT);
+    struct svg svg = svg_open(question->name, WIDTH, HEIGHT + plot_notes_height(question));
 
     find_curves(question, &chart);
     find_scales(&chart);

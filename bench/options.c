@@ -126,7 +126,7 @@ void options_read(int argc, char **argv)
         case 'p': options.programs = optarg; break;
         case 'f': options.out = optarg; break;
         case 'l': options.is_list = true; break;
-        case 'h': print_help(argv[0]); exit(0);
+        case 'h': print_help(argv[0]); output_end(); exit(0);
         default: end_with_usage(argv[0]);
         }
     }

@@ -24,8 +24,8 @@ int os_pin(void);
 /* Is standard error a terminal? */
 bool os_is_watched(void);
 
-/* From now on the first interrupt from the keyboard (Ctrl-C) does not end this process, but those it starts, and the
- * second does; and has there been one? */
+/* From now on the first interrupt from the keyboard (Ctrl-C) does not end this process, but the one that os_run waits
+ * for, and the second does; and has there been one? */
 void os_catch_interrupt(void);
 bool os_is_interrupted(void);
 
@@ -40,7 +40,8 @@ bool os_is_program(const char *name);
 
 /* Runs a program with these arguments, the last NULL, and with this environment variable unless it is NULL
  * ("NAME=VALUE"), for at most that many seconds; the first `size - 1` bytes of its standard output go to `out`, what it
- * says on standard error is lost. False if it could not be started, or was killed, by us or anybody. */
+ * says on standard error is lost. False if it could not be started, or was killed, by us or anybody. We kill it when
+ * the time is over or there is an interrupt; on a system like Linux together with its group of processes. */
 bool os_run(const char *const *arguments, const char *environment, double seconds, char *out, size_t size);
 
 #endif

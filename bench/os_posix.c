@@ -96,17 +96,31 @@ static void note_interrupt(int signal)
     interrupted = 1;
 }
 
+/* A terminal that is closed tells us only, not a child in a group of its own; unless that is not to matter (nohup). */
 void os_catch_interrupt(void)
 {
-    struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = note_interrupt, .sa_flags = (int)SA_RESETHAND}, before;
 
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
 }
 
 bool os_is_interrupted(void)
 {
     return interrupted;
+}
+
+/* What is behind the colon of a line of /proc/cpuinfo, without the space before it; empty if there is nothing. */
+static const char *value_of(char *line)
+{
+    char *value = strchr(line, ':');
+
+    if (value == NULL)
+        return "";
+    value[strcspn(value, "\n")] = '\0';
+    return value + 1 + strspn(value + 1, " \t");
 }
 
 static void processor_name(char *out, size_t size)
@@ -116,11 +130,10 @@ static void processor_name(char *out, size_t size)
 
     snprintf(out, size, "unknown processor");
     while (info != NULL && fgets(line, sizeof line, info) != NULL) {
-        const char *value = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || value == NULL)
+        const char *value = value_of(line);
+        if (strncmp(line, "model name", 10) != 0 || value[0] == '\0')
             continue;
-        line[strcspn(line, "\n")] = '\0';
-        snprintf(out, size, "%s", value + 2);
+        snprintf(out, size, "%s", value);
         break;
     }
     if (info != NULL)
@@ -167,14 +180,19 @@ bool os_is_program(const char *name)
     return false;
 }
 
+/* In a group of its own, so that it can be killed together with what it has started. Such a group must not read from
+ * the terminal, which would stop it. */
 static void become(const char *const *arguments, const char *environment, int output)
 {
-    int nowhere = open("/dev/null", O_WRONLY);
+    int nowhere = open("/dev/null", O_RDWR);
 
+    setpgid(0, 0);
+    dup2(nowhere, STDIN_FILENO);
     dup2(output, STDOUT_FILENO);
     dup2(nowhere, STDERR_FILENO);
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
+    signal(SIGHUP, SIG_DFL);
     if (environment != NULL)
         putenv((char *)environment);
     execvp(arguments[0], (char *const *)arguments);
@@ -219,6 +237,16 @@ static bool read_until_end(pid_t child, int input, double seconds, char *out, si
     return false;
 }
 
+/* Ends a child and its group. What has left the group goes on, as `timeout` of t/wine.sh does with the program below
+ * it: but not for longer than that allows, for which see windows.sh. */
+static void end_group(pid_t child)
+{
+    int status;
+
+    kill(-child, SIGKILL);
+    waitpid(child, &status, 0);
+}
+
 bool os_run(const char *const *arguments, const char *environment, double seconds, char *out, size_t size)
 {
     int ends[2], status = 0;
@@ -232,12 +260,12 @@ bool os_run(const char *const *arguments, const char *environment, double second
     child = fork();
     if (child == 0)
         become(arguments, environment, ends[1]);
+    if (child > 0)
+        setpgid(child, child); /* whichever of the two is first */
     close(ends[1]);
     in_time = child > 0 && read_until_end(child, ends[0], seconds, out, size, &status);
     close(ends[0]);
-    if (child > 0 && !in_time) {
-        kill(child, SIGKILL);
-        waitpid(child, &status, 0);
-    }
+    if (child > 0 && !in_time)
+        end_group(child);
     return in_time && WIFEXITED(status) && WEXITSTATUS(status) != 127;
 }

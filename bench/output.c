@@ -4,6 +4,7 @@
 #include "output.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,23 @@ _Noreturn void output_die(const char *why)
 {
     progress_clear();
     fprintf(stderr, "bench: %s\n", why);
+    exit(1);
+}
+
+/* A write that failed earlier has left nothing in errno that can be relied on. */
+static bool has_lost(FILE *file)
+{
+    errno = EIO;
+    return ferror(file) != 0;
+}
+
+void output_end(void)
+{
+    bool was_lost = has_lost(stdout);
+
+    if (fflush(stdout) == 0 && !was_lost)
+        return;
+    fprintf(stderr, "bench: standard output: %s\n", strerror(errno));
     exit(1);
 }
 
@@ -45,7 +63,9 @@ FILE *output_open(const char *name)
 
 void output_close(FILE *file, const char *name)
 {
-    if (ferror(file) | (fclose(file) != 0))
+    bool was_lost = has_lost(file);
+
+    if (fclose(file) != 0 || was_lost)
         die_of_file(name);
 }
 

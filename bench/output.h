@@ -14,6 +14,9 @@
 /* Says why the process cannot go on, and ends it. */
 _Noreturn void output_die(const char *why);
 
+/* What was printed must have arrived; dies if it has not. */
+void output_end(void);
+
 /* Opens a file of the folder of results to write it anew, and closes it; dies if anything went wrong. */
 FILE *output_open(const char *name);
 void output_close(FILE *file, const char *name);

@@ -10,6 +10,7 @@
 #include "output.h"
 
 #define OURS "#d55e00"
+#define NOTE 16 /* the height of a note */
 
 /* Colours that people who see fewer colours can tell apart (after Okabe and Ito), but for yellow, which is too light
  * for a line, and what looks too much like ours. */
@@ -63,27 +64,49 @@ bool plot_find(const struct question *question, long count, const struct contend
     return summary->min > 0;
 }
 
-static const char *find_note(const struct question *question)
+/* One note may stand for several contenders, which are neighbours. */
+static size_t find_notes(const struct question *question, const char *notes[MOST_CONTENDERS])
 {
-    for (const struct contender *c = contenders; c->label != NULL; c++)
-        if (contender_note(c, question) != NULL && result_has_figures(result_of(question, question->counts[0], c)))
-            return contender_note(c, question);
-    return NULL;
+    size_t found = 0;
+
+    for (const struct contender *c = contenders; c->label != NULL; c++) {
+        const char *note = contender_note(c, question);
+        if (note == NULL || !result_has_figures(result_of(question, question->counts[0], c)))
+            continue;
+        if (found == 0 || note != notes[found - 1])
+            notes[found++] = note;
+    }
+    return found;
+}
+
+double plot_notes_height(const struct question *question)
+{
+    const char *notes[MOST_CONTENDERS];
+
+    return (double)find_notes(question, notes) * NOTE;
+}
+
+static void draw_notes(const struct svg *svg, const struct question *question)
+{
+    const char *notes[MOST_CONTENDERS];
+    size_t count = find_notes(question, notes);
+    char text[256];
+
+    for (size_t i = 0; i < count; i++) {
+        snprintf(text, sizeof text, "* %s", notes[i]);
+        svg_text(svg, 20, svg->height - 14 - (double)(count - i) * NOTE, SVG_START, "small", text);
+    }
 }
 
 void plot_frame(const struct svg *svg, const struct question *question, const char *subtitle)
 {
-    const char *note = find_note(question);
     char text[256];
 
     snprintf(text, sizeof text, "%s", question->title);
     text[0] = (char)toupper((unsigned char)text[0]);
     svg_text(svg, 20, 32, SVG_START, "title", text);
     svg_text(svg, 20, 53, SVG_START, "small", subtitle);
-    if (note != NULL) {
-        snprintf(text, sizeof text, "* %s", note);
-        svg_text(svg, 20, svg->height - 30, SVG_START, "small", text);
-    }
+    draw_notes(svg, question);
     svg_text(svg, 20, svg->height - 14, SVG_START, "small", machine_line());
 }
 

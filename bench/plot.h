@@ -35,7 +35,8 @@ const char *plot_figure(double figure, char text[32]);
 /* Title, subtitle and footnotes, and a rectangle behind all. */
 void plot_frame(const struct svg *svg, const struct question *question, const char *subtitle);
 
-enum { PLOT_HEAD = 74, PLOT_FOOT = 56 }; /* how much room they take */
+enum { PLOT_HEAD = 74, PLOT_FOOT = 40 }; /* how much room they take, but for notes */
+double plot_notes_height(const struct question *question);
 
 /* bars.c, lines.c */
 

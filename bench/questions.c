@@ -86,16 +86,24 @@ const struct contender contenders[] = {
 };
 #endif
 
-static const char without_executor[] = "a resume and back, in turn: there is no executor";
-static const char without_fibers[] = "the system calls and faults that new stacks with guards take at the least";
-
-/* Answers that are not quite to what the question says. */
+/* Answers that are not quite to what the question says: of one variant, or of any. Since a question may have more than
+ * one note, each says whom it is about. */
 static const struct {
-    const char *question, *program, *text;
+    const char *question, *program, *variant, *text;
 } notes[] = {
-    {"yield", "peers/fcontext", without_executor},
-    {"yield", "peers/coroutines.lua", without_executor},
-    {"create_cold", "peers/pages", without_fibers},
+    {"switch", "peers/goroutines", NULL, "Go: a hand-over by a channel: there is no switch"},
+    {"generator", "peers/goroutines", NULL, "Go: a hand-over by a channel: there are no generators"},
+    {"create", "peers/goroutines", NULL, "Go: a start, and a wait for the end by a channel: nothing is destroyed"},
+    {"create", "peers/boost_fiber", NULL, "Boost.Fiber: a launch and a join, by way of its scheduler"},
+    {"create_cold", "peers/goroutines", "plain", "Go: each also waits, and is woken when all have been started"},
+    {"create_cold", "peers/pages", NULL,
+     "guards and pages: the system calls and faults that new stacks with guards take at the least"},
+    {"yield", "peers/fcontext", NULL, "Boost.Context: a resume and back, in turn: there is no executor"},
+    {"yield", "peers/coroutines.lua", NULL, "Lua: a resume and back, in turn: there is no executor"},
+    {"yield", "peers/state_threads", "plain", "State Threads: st_usleep(0), a timer and a poll: there is no yield"},
+    {"channel_16", "peers/boost_fiber", NULL, "Boost.Fiber: holds 15: of 16 places one stays free"},
+    {"timer", "peers/goroutines", NULL,
+     "Go: the timer alone; with all others a task waits for it and is woken, which takes two switches"},
 };
 /* clang-format on */
 
@@ -115,7 +123,8 @@ bool contender_is_coir(const struct contender *contender)
 const char *contender_note(const struct contender *contender, const struct question *question)
 {
     for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
-        if (strcmp(notes[i].question, question->name) == 0 && strcmp(notes[i].program, contender->program) == 0)
+        if (strcmp(notes[i].question, question->name) == 0 && strcmp(notes[i].program, contender->program) == 0 &&
+            (notes[i].variant == NULL || strcmp(notes[i].variant, contender->variant) == 0))
             return notes[i].text;
     return NULL;
 }

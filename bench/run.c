@@ -140,6 +140,7 @@ int main(int argc, char **argv)
     programs_find();
     if (options.is_list) {
         list_all();
+        output_end();
         return 0;
     }
     prepare();
@@ -154,8 +155,8 @@ int main(int argc, char **argv)
     plots_draw();
     list_absent();
     printf("\nRows and plots are in %s.\n", options.out);
-    if (!os_is_interrupted())
-        return 0;
-    printf("This run was cut short: not all has been measured.\n");
-    return 1;
+    if (os_is_interrupted())
+        printf("This run was cut short: not all has been measured.\n");
+    output_end();
+    return os_is_interrupted();
 }

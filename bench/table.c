@@ -76,7 +76,7 @@ static void print_contender(const struct question *question, long count, const s
     printf("\n");
 }
 
-/* One note may stand for several contenders. */
+/* One note may stand for several contenders, which are neighbours. */
 static void print_notes(const struct question *question, long count)
 {
     const char *last = NULL;

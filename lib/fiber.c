@@ -55,7 +55,7 @@ COIR__NOINLINE static void release_fiber_unusual(struct coir__thread *thread, co
         coir__release(f->name, strlen(f->name) + 1);
     f->name = NULL;
     if (!coir__handle_give(&thread->handles, f))
-        coir__handle_release(f);
+        coir__handle_release(&thread->handles, f);
 }
 
 /* Gives back what is left of a fiber that has no stack any more. `thread` is the calling one. Of the stack that it may
@@ -117,7 +117,8 @@ static void prepare(coir_fiber *f, void (*entry)(void))
 }
 
 /* Makes a fiber with options that are valid. */
-static COIR__FORCE_INLINE int make(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt, coir_fiber **out)
+static COIR__FORCE_INLINE int make(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt,
+                                  coir_fiber **out)
 {
     int error = allocate_fiber(thread, fn, arg, opt, out);
     coir_fiber *f;

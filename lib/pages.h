@@ -28,8 +28,9 @@ int coir__pages_guard(void *low, size_t size);
 int coir__pages_open(void *low, size_t size);
 
 /* Gives the memory of an opened stack back; its guard stays. It is to be opened before it is used again, and then
- * what it reads as is not said. */
-void coir__pages_discard(void *low, size_t size);
+ * what it reads as is not said. Several that are neighbours can be given back at once, with the guards between them.
+ * False if not all of it was given back: programs may lock memory. */
+bool coir__pages_discard(void *low, size_t size);
 
 /* How many of `count` pages from `low` on come before the first that is in memory: all of them if none is. Negative
  * if the system does not tell. */

@@ -270,12 +270,16 @@ static void release_unused(struct coir__slab *unused)
     }
 }
 
-/* Gives the memory back of stacks that lie side by side, with guards between them, from `first` to `last`. */
+/* Gives the memory back of stacks that lie side by side, from `first` to `last`: at once, or, if one of them refuses, each
+ * that does not. */
 static void discard(const struct coir__slot *first, const struct coir__slot *last)
 {
     char *low = coir__slot_low(first);
 
-    coir__pages_discard(low, (size_t)(coir__slot_low(last) - low) + coir__slot_size(last));
+    if (coir__pages_discard(low, (size_t)(coir__slot_low(last) - low) + coir__slot_size(last)) || first == last)
+        return;
+    for (; first <= last; first++)
+        coir__pages_discard(coir__slot_low(first), coir__slot_size(first));
 }
 
 /* The same for a list. Fibers that were made one after another often end so, and then their stacks are neighbours in the

@@ -21,6 +21,9 @@
 #define COLOUR_STEP 128
 #define COLOURS 16
 
+/* So many records of fibers are a megabyte, for which it is worth to go through all that malloc has. */
+#define MANY_HANDLES 4096
+
 /* More than any address space has, and small enough that sums of sizes do not overflow. */
 #define LARGEST_SIZE (SIZE_MAX / 4)
 
@@ -239,8 +242,11 @@ int coir_pool_trim(size_t keep)
         coir__thread_reclaim(thread);
         coir__pool_trim(&thread->pool, keep);
         coir__handles_trim(&thread->handles, keep);
+        if (thread->handles.released >= MANY_HANDLES) {
+            thread->handles.released = 0;
+            coir__allocator_trim();
+        }
     }
     coir__slab_trim();
-    coir__allocator_trim();
     return COIR_OK;
 }

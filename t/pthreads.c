@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What only POSIX has: threads that leave their frames by unwinding, keys of thread-specific data in order, and fork. */
+/* What only POSIX has: threads that leave their frames by unwinding, keys of thread-specific data in order, fork, and
+ * locked memory. */
 
 #include "t.h"
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -387,8 +389,49 @@ START_TEST(a_fork_during_another_threads_first_use_leaves_a_working_child)
 }
 END_TEST
 
+/* ---- locked memory ---- */
+
+/* Uses 64 KiB of its stack, and, if it is asked to, locks a page there, as programs do that keep secrets. */
+static void *use_stack(void *locks)
+{
+    void *low;
+    size_t size;
+
+    t_recurse(65536);
+    coir_stack_bounds(NULL, &low, &size);
+    if (locks != NULL)
+        *(int *)locks = mlock((char *)low + size - 2 * t_page_size(), t_page_size());
+    coir_yield(NULL, NULL);
+    return NULL;
+}
+
+START_TEST(a_locked_page_of_one_stack_does_not_keep_the_memory_of_others)
+{
+    enum { COUNT = 600, LOCKS = 300, STAYS = 450 }; /* whoever stays keeps the mapping around both */
+    static coir_fiber *fibers[COUNT];
+    int locked = -1;
+    long resident = t_resident_kib();
+    for (int i = 0; i < COUNT; i++) {
+        fibers[i] = t_create(use_stack, i == LOCKS ? &locked : NULL);
+        coir_resume(fibers[i], NULL, NULL);
+    }
+    for (int i = 0; i < COUNT; i++) {
+        if (i == STAYS)
+            continue;
+        ck_assert_int_eq(coir_resume(fibers[i], NULL, NULL), COIR_DONE);
+        coir_destroy(fibers[i]);
+    }
+    coir_pool_trim(0);
+    if (locked == 0 && !t_instrumented())
+        ck_assert_int_le(t_resident_kib() - resident, 2048);
+    coir_resume(fibers[STAYS], NULL, NULL);
+    coir_destroy(fibers[STAYS]);
+}
+END_TEST
+
 T_MAIN(while_pthread_exit_leaves_them_fibers_are_done_but_cannot_be_destroyed,
        an_older_keys_destructor_is_outside_of_the_fibers, pthread_exit_in_a_task_leaves_the_executor_to_others,
        after_a_fork_in_a_task_both_executors_can_be_woken, fork_in_a_fiber_leaves_both_processes_with_working_fibers,
        a_fork_while_other_threads_are_busy_leaves_a_working_child,
-       a_fork_during_another_threads_first_use_leaves_a_working_child)
+       a_fork_during_another_threads_first_use_leaves_a_working_child,
+       a_locked_page_of_one_stack_does_not_keep_the_memory_of_others)

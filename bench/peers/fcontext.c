@@ -174,18 +174,23 @@ static double create_among(long times, long count)
     return make_fibers(count) < count ? contender_failed("no more stacks") : create(times, count);
 }
 
+/* Makes all, then runs all, then frees all, as the other contenders do. */
 static double create_cold(long times, long count)
 {
     char **stacks = calloc((size_t)count, sizeof *stacks);
-    double start = contender_now();
+    double start;
 
     (void)times;
+    fibers = calloc((size_t)count, sizeof *fibers);
+    start = contender_now();
     for (long i = 0; i < count; i++) {
         stacks[i] = take_stack();
         if (stacks[i] == NULL)
             return contender_failed("no more stacks");
-        jump_fcontext(make_fcontext(stacks[i] + STACK_SIZE, STACK_SIZE, end), NULL);
+        fibers[i] = make_fcontext(stacks[i] + STACK_SIZE, STACK_SIZE, end);
     }
+    for (long i = 0; i < count; i++)
+        jump_fcontext(fibers[i], NULL);
     for (long i = 0; i < count; i++)
         give_stack(stacks[i]);
     return contender_now() - start;

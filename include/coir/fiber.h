@@ -245,7 +245,7 @@ COIR_API int coir_fiber_set_data(coir_fiber *f, void *data);
  * stands for the thread itself. coir_self() is `to` already, and `from` has ended if its state says so. It must not
  * create, resume, suspend or destroy fibers, nor trim the pool. Creating a fiber, and ending one that never ran, change
  * to no fiber; destroying a suspended one changes to it and back. NULL takes the function away. Without one, a switch
- * costs nothing for it.
+ * costs one comparison for this and all else that may be asked for together.
  *
  * Call it when no other thread is inside a function of this library: it is not synchronised with them. It picks the
  * backend as coir_backend_name does. COIR_ENOTSUP: none can be had. */

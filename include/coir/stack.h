@@ -61,8 +61,9 @@ COIR_API int coir_stack_used(const coir_fiber *f, size_t *used);
 
 /* Gives back what is not in use: of each size, stacks above `keep` leave the calling thread's pool, their memory is
  * returned to the system, and mappings that hold no stack in use are unmapped. What other threads pool stays with them
- * until they trim or end. With glibc, unless coir_set_allocator has set another allocator, it also calls malloc_trim(3):
- * the records of many fibers that were destroyed in any order would else stay with the process. Always COIR_OK. */
+ * until they trim or end. With glibc, unless coir_set_allocator has set another allocator, it also calls malloc_trim(3) if
+ * the thread has destroyed thousands of fibers since it last did: their records, destroyed in any order, would else stay
+ * with the process. Always COIR_OK. */
 COIR_API int coir_pool_trim(size_t keep);
 
 /* The program's own functions for memory. A pair that is NULL stays the library's. `context` is given to all of them.

@@ -73,5 +73,5 @@ const struct coir__backend coir__backend_ucontext = {
     .available = available,
     .prepare = prepare,
     .interrupt = interrupt,
-    .switches = {swap, swap, swap, swap},
+    .switches = {swap, swap, swap, swap, false},
 };

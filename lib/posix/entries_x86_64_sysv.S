@@ -10,7 +10,7 @@
  * Why not leave it to C? A compiler's call of a switch costs some twenty instructions more a round trip: to load the
  * route and jump to it, to move arguments where the switch wants them, and to take the result from there.
  *
- * Structures are drawn in fiber.h, thread.h, exec.h, task.h and gen.c; entries_x86_64_sysv.h numbers their fields.
+ * Structures are drawn in fiber.h, thread.h, exec.h, task.h and gen.h; entries_x86_64_sysv.h numbers their fields.
  * Registers: rax the thread's record until the result takes its place; the arguments stay in rdi, rsi, rdx. */
 
 #include "entries_x86_64_sysv.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* entries_x86_64_sysv.h - where the fields lie that entries_x86_64_sysv.S touches, and the values that it knows.
- * backend_x86_64_sysv.c and gen.c compare them with the structures. Nothing but numbers, like x86_64_sysv.h. */
+ * backend_x86_64_sysv.c compares them with the structures. Nothing but numbers, like x86_64_sysv.h. */
 
 #ifndef COIR__ENTRIES_X86_64_SYSV_H
 #define COIR__ENTRIES_X86_64_SYSV_H

@@ -119,9 +119,10 @@ int coir__pages_open(void *low, size_t size)
     return COIR_OK;
 }
 
-void coir__pages_discard(void *low, size_t size)
+/* Fails at the first page that is locked, and leaves what comes after it: madvise(2), EINVAL. */
+bool coir__pages_discard(void *low, size_t size)
 {
-    madvise(low, size, MADV_DONTNEED);
+    return madvise(low, size, MADV_DONTNEED) == 0;
 }
 
 ptrdiff_t coir__pages_absent(char *low, size_t count)

@@ -206,7 +206,7 @@ const struct coir__backend coir__backend_winfiber = {
     .prepare = prepare,
     .interrupt = interrupt,
     .switches = {coir__winfiber_switch_in, coir__winfiber_switch_out, coir__winfiber_switch_over,
-                 coir__winfiber_switch_across},
+                 coir__winfiber_switch_across, false},
     .fpenv_read = coir__fpenv_read,
     .fpenv_load = fpenv_load,
 };

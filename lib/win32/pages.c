@@ -85,11 +85,11 @@ int coir__pages_open(void *low, size_t size)
 }
 
 /* With what has been committed of the guard: an overflow takes some of it. */
-void coir__pages_discard(void *low, size_t size)
+bool coir__pages_discard(void *low, size_t size)
 {
     size_t guard = coir__pages_guard_size(true);
 
-    VirtualFree((char *)low - guard, size + guard, MEM_DECOMMIT);
+    return VirtualFree((char *)low - guard, size + guard, MEM_DECOMMIT) != 0;
 }
 
 ptrdiff_t coir__pages_absent(char *low, size_t count)
