@@ -59,6 +59,16 @@ static const char *walk(coir_fiber *f, int flags)
     return more == 0 ? names : NULL;
 }
 
+/* Nobody waits for a suspended fiber, so its walk does not go on into what was its resumer's stack, whatever stands
+ * there by now. On the assembly backend it goes to the frame of nobody. */
+static void check_end(const char *names)
+{
+    ck_assert_ptr_nonnull(names);
+    ck_assert_ptr_null(strstr(names, " main "));
+    if (t_backend_is("asm"))
+        ck_assert_ptr_nonnull(strstr(names, " coir__x86_64_trampoline resumed bottom "));
+}
+
 __attribute__((noinline)) void *suspend_here(void *arg);
 __attribute__((noinline)) void *call_down(void *arg);
 
@@ -83,10 +93,37 @@ START_TEST(a_suspended_fibers_walk_shows_its_frames_and_ends)
     const char *names;
     coir_resume(f, NULL, NULL);
     names = walk(f, 0);
-    ck_assert_ptr_nonnull(names);
+    check_end(names);
     ck_assert_ptr_nonnull(strstr(names, "suspend_here call_down "));
-    ck_assert_ptr_null(strstr(names, " main ")); /* nobody waits for it */
     coir_destroy(f);
+}
+END_TEST
+
+__attribute__((noinline)) int give_here(coir_gen *g, void *out);
+
+int give_here(coir_gen *g, void *out)
+{
+    uint64_t item = 1;
+    *(coir_fiber **)out = coir_self();
+    while (coir_gen_yield(g, &item) == COIR_OK)
+        item++;
+    return 0;
+}
+
+START_TEST(a_suspended_generators_walk_shows_its_frames_and_ends)
+{
+    uint64_t item;
+    coir_fiber *f = NULL;
+    coir_gen *g = NULL;
+    ck_assert_int_eq(coir_gen_create(&g, sizeof item, give_here, &f, NULL), COIR_OK);
+    for (int i = 0; i < 2; i++) {
+        const char *names;
+        ck_assert_int_eq(coir_gen_next(g, &item), 1);
+        names = walk(f, 0);
+        check_end(names);
+        ck_assert_ptr_nonnull(strstr(names, "give_here "));
+    }
+    coir_gen_destroy(g);
 }
 END_TEST
 
@@ -113,13 +150,12 @@ START_TEST(a_fiber_left_by_switch_has_no_resumer_in_its_walk)
     successor = t_create(call_down, NULL);
     coir_resume(f, NULL, NULL);
     const char *names = walk(f, 0);
-    ck_assert_ptr_nonnull(names);
-    ck_assert_ptr_null(strstr(names, " main "));
+    check_end(names);
     ck_assert_ptr_nonnull(strstr(walk(successor, 0), "suspend_here"));
     coir_destroy(f);
     coir_destroy(successor);
 }
 END_TEST
 
-T_MAIN(a_suspended_fibers_walk_shows_its_frames_and_ends, a_new_fibers_walk_ends,
-       a_fiber_left_by_switch_has_no_resumer_in_its_walk)
+T_MAIN(a_suspended_fibers_walk_shows_its_frames_and_ends, a_suspended_generators_walk_shows_its_frames_and_ends,
+       a_new_fibers_walk_ends, a_fiber_left_by_switch_has_no_resumer_in_its_walk)
