@@ -7,7 +7,6 @@
 #ifndef COIR__ENTRY_H
 #define COIR__ENTRY_H
 
-#include <coir/exec.h>
 #include <coir/fiber.h>
 #include <coir/gen.h>
 
@@ -22,7 +21,6 @@ int coir__resume(coir_fiber *f, void *value, void **result);
 int coir__yield(void *value, void **result);
 int coir__gen_next(coir_gen *g, void *item);
 int coir__gen_yield(coir_gen *g, const void *item);
-int coir__task_yield(void);
 #else
 #define COIR__ENTRY(name) coir_##name
 #endif

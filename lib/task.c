@@ -4,7 +4,6 @@
 #include <config.h>
 
 #include "allocator.h"
-#include "entry.h"
 #include "likely.h"
 #include "task.h"
 #include "thread.h"
@@ -292,7 +291,7 @@ COIR__HOT static int yield_among_many(struct coir__thread *thread, coir_exec *e,
 }
 
 /* To look is quicker than to write, so what was noted for the last yield serves the next. */
-COIR__HOT int COIR__ENTRY(task_yield)(void)
+COIR__HOT int coir_task_yield(void)
 {
     struct coir__thread *thread = coir__thread_here();
     coir_exec *e = thread->exec;

@@ -80,7 +80,7 @@ tail_calls() {
     $objdump -d --no-show-raw-insn $library > assembly.listing
     functions="coir_resume coir_yield coir_switch coir_gen_next coir_gen_yield coir_task_yield"
     if grep -q '<coir__resume>:' assembly.listing; then
-        functions="$functions coir__resume coir__yield coir__gen_next coir__gen_yield coir__task_yield"
+        functions="$functions coir__resume coir__yield coir__gen_next coir__gen_yield"
     fi
     for function in $functions; do
         awk -v name="<$function>:" '

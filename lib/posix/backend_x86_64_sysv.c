@@ -9,10 +9,8 @@
 
 #include "backend.h"
 #include "entries_x86_64_sysv.h"
-#include "exec.h"
 #include "gen.h"
 #include "stack.h"
-#include "task.h"
 #include "thread.h"
 #include "x86_64/control.h"
 #include "x86_64_sysv.h"
@@ -22,7 +20,6 @@
 LIES_AT(coir__context, saved, CONTEXT_SAVED);
 LIES_AT(coir__context, record, CONTEXT_RECORD);
 LIES_AT(coir__thread, current, THREAD_CURRENT);
-LIES_AT(coir__thread, exec, THREAD_EXEC);
 LIES_AT(coir_fiber, context, 0);
 LIES_AT(coir_fiber, resumable_by, FIBER_RESUMABLE_BY);
 LIES_AT(coir_fiber, resumer, FIBER_RESUMER);
@@ -34,17 +31,8 @@ LIES_AT(coir_fiber, special, FIBER_SPECIAL);
 LIES_AT(coir_gen, fiber, GEN_FIBER);
 LIES_AT(coir_gen, item, GEN_ITEM);
 LIES_AT(coir_gen, item_size, GEN_ITEM_SIZE);
-LIES_AT(coir_exec, ring, EXEC_RING);
-LIES_AT(coir_exec, running, EXEC_RUNNING);
-LIES_AT(coir_exec, ends, EXEC_ENDS);
-LIES_AT(coir_exec, mask, EXEC_MASK);
-LIES_AT(coir_exec, limit, EXEC_LIMIT);
-LIES_AT(coir_task, yielder, TASK_YIELDER);
-LIES_AT(coir_task, leaf, TASK_LEAF);
-LIES_AT(coir_task, code, TASK_CODE);
 _Static_assert(COIR__ENDING == SPECIAL_ENDING && COIR__HOST == SPECIAL_HOST && COIR_YIELDED == YIELDED,
                "the assembly knows the values");
-_Static_assert(COIR__ONE_HEAD + COIR__ONE_TAIL == ONE_HEAD_ONE_TAIL, "the assembly knows how a ring turns");
 
 coir__switch_fn coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over,
     coir__x86_64_switch_across;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* entries_x86_64_sysv.S - the public functions that change fibers, whole: what switch.c, gen.c and task.c do in the usual
+/* entries_x86_64_sysv.S - resume and yield, of fibers and of generators, whole: what switch.c and gen.c do in the usual
  * case, with the machine's switch in their midst.
  *
  * The C functions of entry.h are what these must do, and what they jump to in every unusual case: a mistake, a first resume,
@@ -8,9 +8,10 @@
  * which all arguments stay where they are.
  *
  * Why not leave it to C? A compiler's call of a switch costs some twenty instructions more a round trip: to load the
- * route and jump to it, to move arguments where the switch wants them, and to take the result from there.
+ * route and jump to it, to move arguments where the switch wants them, and to take the result from there. Where that was
+ * tried and gained nothing (coir_switch, coir_task_yield), it is left to C.
  *
- * Structures are drawn in fiber.h, thread.h, exec.h, task.h and gen.h; entries_x86_64_sysv.h numbers their fields.
+ * Structures are drawn in fiber.h, thread.h and gen.h; entries_x86_64_sysv.h numbers their fields.
  * Registers: rax the thread's record until the result takes its place; the arguments stay in rdi, rsi, rdx. */
 
 #include "entries_x86_64_sysv.h"
@@ -179,44 +180,6 @@ ENTRY coir_gen_yield
         SWITCH_OUT %rcx, %rdx, %r10, %r11
 OTHERWISE coir__gen_yield
 END coir_gen_yield
-
-/* int coir_task_yield(void);
- *
- * rcx: the current fiber, rdx: the executor, r8: the task that runs, then the next one; rsi: the next one's leaf.
- * The ring: the task goes to its tail, and the next one comes from its head, which is the same if it is alone. */
-ENTRY coir_task_yield
-        LOAD_THREAD
-        movq    THREAD_EXEC(%rax), %rdx
-        movq    THREAD_CURRENT(%rax), %rcx
-        movq    EXEC_RUNNING(%rdx), %r8
-        cmpq    %rcx, TASK_YIELDER(%r8)
-        jne     9f
-        testb   $SPECIAL_ENDING, FIBER_SPECIAL(%rcx)
-        jnz     9f
-        movq    EXEC_ENDS(%rdx), %r9
-        cmpl    EXEC_LIMIT(%rdx), %r9d
-        je      9f
-        SAVE_REGISTERS
-        movq    EXEC_RING(%rdx), %r10
-        movl    EXEC_MASK(%rdx), %r11d
-        movq    %r9, %rsi
-        shrq    $32, %rsi                       /* the tail */
-        andl    %r11d, %esi
-        movq    %r8, (%r10, %rsi, 8)
-        andl    %r9d, %r11d                     /* the head */
-        movabsq $ONE_HEAD_ONE_TAIL, %rsi
-        addq    %rsi, %r9
-        movq    %r9, EXEC_ENDS(%rdx)
-        movq    (%r10, %r11, 8), %r8
-        movq    TASK_LEAF(%r8), %rsi
-        movq    %r8, EXEC_RUNNING(%rdx)
-        movq    %rsi, THREAD_CURRENT(%rax)
-        movl    TASK_CODE(%r8), %eax
-        movq    %rsp, CONTEXT_SAVED(%rcx)       /* as switch_across does: no links */
-        movq    CONTEXT_SAVED(%rsi), %rsp
-        RESTORE_REGISTERS_AND_LEAVE
-OTHERWISE coir__task_yield
-END coir_task_yield
 
 /* This file needs no executable stack, and keeps to indirect branch tracking and shadow stacks as switch_x86_64_sysv.S
  * does. */

@@ -6,7 +6,6 @@
 #define COIR__ENTRIES_X86_64_SYSV_H
 
 #define THREAD_CURRENT 0
-#define THREAD_EXEC 8
 
 #define FIBER_RESUMABLE_BY 16
 #define FIBER_RESUMER 24
@@ -20,20 +19,9 @@
 #define GEN_ITEM 8
 #define GEN_ITEM_SIZE 16
 
-#define EXEC_RING 0
-#define EXEC_RUNNING 8
-#define EXEC_ENDS 16
-#define EXEC_MASK 24
-#define EXEC_LIMIT 28
-
-#define TASK_YIELDER 0
-#define TASK_LEAF 8
-#define TASK_CODE 24
-
 #define SPECIAL_ENDING 2
 #define SPECIAL_HOST 64
 #define YIELDED 1
 #define KEPT_BY 1                    /* what coir__kept_by adds to a thread's address */
-#define ONE_HEAD_ONE_TAIL 0x100000001
 
 #endif
