@@ -54,8 +54,11 @@ COIR__NOINLINE static void release_fiber_unusual(struct coir__thread *thread, co
     if (f->name != NULL)
         coir__release(f->name, strlen(f->name) + 1);
     f->name = NULL;
-    if (!coir__handle_give(&thread->handles, f))
-        coir__handle_release(&thread->handles, f);
+    if (coir__handle_give(&thread->handles, f))
+        return;
+    coir__handle_release(f);
+    if (thread != &coir__no_thread) /* which all threads share that have none */
+        thread->released++;
 }
 
 /* Gives back what is left of a fiber that has no stack any more. `thread` is the calling one. Of the stack that it may

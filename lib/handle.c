@@ -14,14 +14,13 @@ coir_fiber *coir__handle_make(void)
     return f != NULL ? memset(f, 0, sizeof *f) : NULL;
 }
 
-void coir__handle_release(struct coir__handles *handles, coir_fiber *f)
+void coir__handle_release(coir_fiber *f)
 {
-    handles->released++;
     coir__release_aligned(f, sizeof *f);
 }
 
 void coir__handles_trim(struct coir__handles *handles, size_t keep)
 {
     while (handles->count > keep)
-        coir__handle_release(handles, coir__handle_take(handles));
+        coir__handle_release(coir__handle_take(handles));
 }

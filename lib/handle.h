@@ -10,7 +10,6 @@
 struct coir__handles {
     coir_fiber *first; /* linked by `next` */
     size_t count;
-    size_t released; /* since coir_pool_trim last asked for what malloc still holds of them */
 };
 
 /* More than this are not kept: as many as a pool of stacks may hold. */
@@ -43,8 +42,8 @@ static inline bool coir__handle_give(struct coir__handles *handles, coir_fiber *
     return true;
 }
 
-/* What takes a handle that is not kept. */
-void coir__handle_release(struct coir__handles *handles, coir_fiber *f);
+/* What takes a handle that nobody keeps. */
+void coir__handle_release(coir_fiber *f);
 
 /* Releases all but `keep`. */
 void coir__handles_trim(struct coir__handles *handles, size_t keep);

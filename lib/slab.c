@@ -292,7 +292,7 @@ static void discard_list(const struct coir__slot *slot)
         const struct coir__slot *next = slot->next;
         if (next != NULL && next == last + 1 && next->slab == last->slab) {
             last = next;
-        } else if (next != NULL && next == first - 1 && next->slab == first->slab) {
+        } else if (next != NULL && next + 1 == first && next->slab == first->slab) {
             first = next;
         } else {
             discard(first, last);

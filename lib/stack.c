@@ -242,8 +242,8 @@ int coir_pool_trim(size_t keep)
         coir__thread_reclaim(thread);
         coir__pool_trim(&thread->pool, keep);
         coir__handles_trim(&thread->handles, keep);
-        if (thread->handles.released >= MANY_HANDLES) {
-            thread->handles.released = 0;
+        if (thread->released >= MANY_HANDLES) {
+            thread->released = 0;
             coir__allocator_trim();
         }
     }

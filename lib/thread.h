@@ -22,6 +22,7 @@ struct coir__thread {
     struct coir__stack leaving;  /* the stack of the fiber that ended last. It stood on it till its last switch was over,
                                     so it is up to the next call that comes by to use it or give it back */
     struct coir__handles handles;
+    size_t released;             /* handles that went to the allocator since coir_pool_trim last asked it for memory */
     struct coir__pool pool;
     struct coir__thread *next; /* in the list of all threads */
     struct coir__thread *previous;
