@@ -62,7 +62,7 @@ in_cxx() {
 }
 
 if [ "$host" = windows ]; then
-    peer windows_fiber.exe windows_fiber.c $CC -std=c11 -O2 "$sources/windows_fiber.c" "$contender" -lpsapi
+    peer windows_fiber.exe windows_fiber.c $CC -std=c11 -O2 "$sources/windows_fiber.c" "$contender"
     exit 0
 fi
 
