@@ -16,5 +16,6 @@
 #include <coir/sync.h>
 #include <coir/time.h>
 #include <coir/version.h>
+#include <coir/wait.h>
 
 #endif

@@ -60,6 +60,17 @@ void coir__release(void *memory, size_t size)
         free(memory);
 }
 
+void *coir_allocate(size_t size)
+{
+    coir__allocator_freeze();
+    return coir__allocate(size);
+}
+
+void coir_release(void *memory, size_t size)
+{
+    coir__release(memory, size);
+}
+
 /* malloc aligns to 16 at least; what it gave is noted behind the memory. */
 #define LINE 64
 #define ALIGNED_SIZE(size) ((size) + LINE - 16 + sizeof(void *))

@@ -608,6 +608,18 @@ int coir_exec_tasks(const coir_exec *e)
     return error == COIR_OK ? (int)e->alive : error;
 }
 
+int coir_exec_holds(const coir_exec *e)
+{
+    int error = coir__exec_check(e);
+
+    return error == COIR_OK ? (int)e->holds : error;
+}
+
+const coir_poller *coir_exec_poller(const coir_exec *e)
+{
+    return e != NULL && e->has_poller ? &e->poller : NULL;
+}
+
 coir_exec *coir_exec_current(void)
 {
     coir_exec *e = coir__thread_now()->exec;

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <coir/wait.h>
+
 #include "exec.h"
 #include "likely.h"
 #include "task.h"
@@ -37,6 +39,15 @@ static void add_task(char *line, const coir_task *task)
     add(line, "%p \"%.64s\"", (const void *)task, coir_fiber_name(task->root));
 }
 
+static const char *what(const coir_task *task)
+{
+    const coir_wait *w = task->target;
+
+    if (task->wait->report != NULL)
+        return task->wait->report;
+    return w->what != NULL ? w->what : "waits";
+}
+
 /* "task 0x1230 "reader" waits for mutex 0x4560, held by task 0x7890 "writer"", and the like. */
 static void report_task(const coir_exec *e, const coir_task *task)
 {
@@ -45,7 +56,7 @@ static void report_task(const coir_exec *e, const coir_task *task)
     char line[LINE_SIZE] = "  task ";
 
     add_task(line, task);
-    add(line, " %s", wait->report);
+    add(line, " %s", what(task));
     if (whom != NULL && whom == task->target) {
         add(line, " ");
         add_task(line, whom);

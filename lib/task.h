@@ -25,7 +25,8 @@
 
 /* A kind of wait: one constant of this type stands in the file of each thing that can be waited for. */
 struct coir__wait {
-    const char *report; /* what a task that waits so does, for reports: "receives from channel" */
+    const char *report; /* what a task that waits so does, for reports: "receives from channel". NULL: its target is a
+                           coir_wait, which says it */
     bool has_target;    /* the task's target is an object of the program's, whose address is worth telling */
 
     /* Which task it waits for in this way, for reports: may give NULL, and may be NULL. */

@@ -10,9 +10,24 @@ cxx_flags="-Wold-style-cast -Wzero-as-null-pointer-constant"
 # compiles COMPILER STANDARD LANGUAGE MORE-FLAGS: all headers, one by one
 compiles() {
     for header in coir.h coir/api.h coir/chan.h coir/error.h coir/exec.h coir/fiber.h coir/gen.h coir/local.h \
-        coir/stack.h coir/sync.h coir/time.h coir/version.h; do
+        coir/stack.h coir/sync.h coir/time.h coir/version.h coir/wait.h; do
         printf '#include <%s>\ntypedef int not_empty;\n' "$header" | $1 -x "$3" "-std=$2" $flags $4 - || { echo "$header: $1 -std=$2"; return 1; }
     done
+}
+
+# libuv's header uses what POSIX has, which a compiler that is told to be strict hides.
+compiles_uv() { # COMPILER STANDARD LANGUAGE MORE-FLAGS
+    printf '#include <coir/uv.h>\ntypedef int not_empty;\n' | $1 -x "$3" "-std=$2" -D_GNU_SOURCE $flags $4 -
+}
+check_uv() { # COMPILER STANDARD LANGUAGE MORE-FLAGS
+    name="coir/uv.h is good $2 to $1"
+    if ! have "$1"; then
+        skip "$name" "no $1 here"
+    elif ! printf '#include <uv.h>\n' | $1 -x "$3" -D_GNU_SOURCE -fsyntax-only - 2> /dev/null; then
+        skip "$name" "no libuv for it here"
+    else
+        check "$name" compiles_uv "$@"
+    fi
 }
 
 # Microsoft's compiler is not here; clang, as that compiler would be told to, takes no extension of gcc's.
@@ -46,6 +61,7 @@ for compiler in gcc clang; do
         else
             skip "headers are good $standard to $compiler" "no $compiler here"
         fi
+        check_uv $compiler $standard c "$c_flags"
     done
 done
 # compiles_hpp COMPILER STANDARD: coir.hpp, and a program that uses all of it
@@ -72,6 +88,7 @@ for compiler in g++ clang++; do
         else
             skip "headers are good $standard to $compiler" "no $compiler here"
         fi
+        check_uv $compiler $standard c++ "$cxx_flags"
     done
 done
 plan

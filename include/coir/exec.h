@@ -168,6 +168,13 @@ COIR_API int coir_exec_tasks(const coir_exec *e);
  * it runs the executor for the last time. COIR_EINVAL, COIR_ETHREAD. */
 COIR_API int coir_exec_cancel(coir_exec *e);
 
+/* How many holds there are (coir_exec_hold). COIR_EINVAL, COIR_ETHREAD. */
+COIR_API int coir_exec_holds(const coir_exec *e);
+
+/* The executor's copy of its poller, which lasts as long as the executor: how a poller's library knows its own again, by
+ * its functions. NULL: it has none, or `e` is NULL. May be called by any thread. */
+COIR_API const coir_poller *coir_exec_poller(const coir_exec *e);
+
 /* The executor that runs in this thread, the innermost if one runs in a task of another: in its tasks and in what it
  * calls. NULL elsewhere. */
 COIR_API coir_exec *coir_exec_current(void);

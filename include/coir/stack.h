@@ -88,9 +88,16 @@ typedef struct coir_allocator {
 /* Makes the library use `allocator` from now on; the structure is copied. To be called before the first fiber is
  * created, while no other thread uses the library. NULL for the library's own.
  *
- * COIR_EINVAL: half a pair is given, or a reserved member is not zero. COIR_EBUSY: fibers have been created;
+ * COIR_EINVAL: half a pair is given, or a reserved member is not zero. COIR_EBUSY: fibers have been created, or
+ * coir_allocate was called;
  * it may be so too after a coir_create that failed for want of memory. */
 COIR_API int coir_set_allocator(const coir_allocator *allocator);
+
+/* Memory from where the library has its own, which is not for stacks: for libraries that are built on this one. As malloc
+ * would give it, and NULL for none left. It is released with the size that it was allocated with; NULL does nothing. Any
+ * thread may call these. After the first, coir_set_allocator is COIR_EBUSY. */
+COIR_API void *coir_allocate(size_t size);
+COIR_API void coir_release(void *memory, size_t size);
 
 #ifdef __cplusplus
 }
