@@ -155,10 +155,20 @@ static bool has_work(const coir_exec *e)
     return coir__ready_count(e) > 0 || e->stopping || coir__is_posted(e);
 }
 
+static int call_poller(coir_exec *e, int64_t deadline)
+{
+    int result;
+
+    e->in_poller = true;
+    result = e->poller.wait(e->poller.context, deadline);
+    e->in_poller = false;
+    return result;
+}
+
 /* Lets the poller handle what has happened, without waiting. */
 static int poll(coir_exec *e)
 {
-    return e->has_poller ? e->poller.wait(e->poller.context, coir__exec_now(e)) : COIR_OK;
+    return e->has_poller ? call_poller(e, coir__exec_now(e)) : COIR_OK;
 }
 
 static int64_t earlier(int64_t a, int64_t b)
@@ -195,7 +205,7 @@ static int sleep_until(coir_exec *e, int64_t deadline)
         return COIR_EDEADLK;
     }
     if (e->has_poller)
-        return e->poller.wait(e->poller.context, deadline);
+        return call_poller(e, deadline);
     if (deadline == COIR_FOREVER || deadline > coir__exec_now(e))
         coir__event_wait(e->event, system_time(e, deadline));
     return COIR_OK;
@@ -237,7 +247,14 @@ static void bury(coir_exec *e)
         coir__task_free(e->corpse);
 }
 
-/* Inline, since each return after the switch is mispredicted. */
+/* Runs the tasks of a turn. Inline, since each return after the switch is mispredicted. */
+static COIR__FORCE_INLINE void run_tasks(coir_exec *e)
+{
+    begin_turn(e);
+    coir__enter(coir__thread_now(), e->loop, NULL, NULL);
+    bury(e);
+}
+
 static COIR__FORCE_INLINE int turn(coir_exec *e, int64_t deadline)
 {
     int error = look_outside(e, deadline);
@@ -246,9 +263,7 @@ static COIR__FORCE_INLINE int turn(coir_exec *e, int64_t deadline)
         return error;
     if (coir__ready_count(e) == 0 || e->stopping)
         return COIR_OK;
-    begin_turn(e);
-    coir__enter(coir__thread_now(), e->loop, NULL, NULL);
-    bury(e);
+    run_tasks(e);
     return COIR_OK;
 }
 
@@ -356,6 +371,26 @@ int coir_exec_run_once_until(coir_exec *e, int64_t deadline)
         error = turn(e, deadline);
     end(e, &host);
     return error < 0 ? error : tasks_left(e);
+}
+
+int coir_exec_run_ready(coir_exec *e)
+{
+    int error = coir__exec_check(e);
+    bool one_turn;
+
+    if (error != COIR_OK)
+        return error;
+    if (!e->in_poller)
+        return COIR_EBUSY;
+    if (coir__ready_count(e) == 0 || e->stopping)
+        return COIR_OK;
+    one_turn = e->one_turn;
+    e->in_poller = false;
+    e->one_turn = true;
+    run_tasks(e);
+    e->one_turn = one_turn;
+    e->in_poller = true;
+    return COIR_OK;
 }
 
 int coir_exec_stop(coir_exec *e)

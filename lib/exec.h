@@ -69,6 +69,7 @@ struct coir_exec {
     coir_report *report;
     void *report_context;
     bool has_poller;
+    bool in_poller; /* its `wait` runs, and no task in it */
     coir_poller poller;
 };
 

@@ -10,16 +10,18 @@ set -e
 cc=$1 destdir=$2 pkgconfigdir=$3 libdir=$4 bindir=$5
 srcdir=$(cd "$6" && pwd)
 pkg_config=${PKG_CONFIG:-pkg-config}
-PKG_CONFIG_PATH=$destdir$pkgconfigdir
+uv_flags=$($pkg_config --cflags --libs libuv 2> /dev/null || true) # where it is installed, not in DESTDIR
+PKG_CONFIG_PATH=$destdir$pkgconfigdir${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 PKG_CONFIG_SYSROOT_DIR=$destdir
 export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 LD_LIBRARY_PATH=$destdir$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
 export LD_LIBRARY_PATH
-dlls=$(printf 'Z:%s' "$destdir$bindir" | tr / '\\') # as Windows' own PATH would find them
+dlls=$(printf 'Z:%s' "$destdir$bindir" | tr / '\\')${WINEPATH:+;$WINEPATH} # as Windows' own PATH would find them
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for sample in hello.c hello.expected pipeline.c pipeline.expected iota_cpp.cc iota_cpp.expected; do
+for sample in hello.c hello.expected pipeline.c pipeline.expected iota_cpp.cc iota_cpp.expected \
+    two_sites.c two_sites.expected http.c http.h; do
     cp "$srcdir/samples/$sample" "$work"
 done
 cd "$work"
@@ -38,6 +40,11 @@ if [ -f "$destdir$libdir/libcoir.so" ] || [ -f "$destdir$libdir/libcoir.dll.a" ]
         if [ -f "$destdir$libdir/libcoir.dll.a" ]; then static='-static-libgcc -static-libstdc++'; fi
         $CXX -std=c++17 $static -o shared.exe iota_cpp.cc $($pkg_config --cflags --libs coir)
         WINEPATH=$dlls prints iota_cpp ./shared.exe
+    fi
+    if [ -f "$destdir$pkgconfigdir/coir-uv.pc" ]; then
+        $cc -o shared.exe two_sites.c http.c $($pkg_config --cflags --libs coir-uv) $uv_flags
+        WINEPATH=$dlls prints two_sites ./shared.exe
+        echo "installed shared libcoir-uv: a program builds and runs"
     fi
     echo "installed shared library: a program builds and runs"
 fi

@@ -149,6 +149,12 @@ COIR_API int coir_exec_run(coir_exec *e);
  * COIR_FOREVER. Otherwise as coir_exec_run. */
 COIR_API int coir_exec_run_once_until(coir_exec *e, int64_t deadline);
 
+/* For the `wait` of a poller, in the midst of many events: runs each task that is ready now once, until it suspends, and
+ * comes back. So what an event has brought into the processor's caches is used while it is there; a poller that handles
+ * hundreds of events before it returns calls this after every few. COIR_OK; COIR_EBUSY: it is not called from the `wait`
+ * of e's poller; COIR_EINVAL, COIR_ETHREAD. */
+COIR_API int coir_exec_run_ready(coir_exec *e);
+
 /* Makes the coir_exec_run, coir_exec_run_once_until or coir_await, that runs this executor, return as soon as the
  * running task suspends or the posted function returns; without one, the next that is called returns at once. From
  * another thread, post a function that calls this. COIR_EINVAL, COIR_ETHREAD. */

@@ -63,6 +63,8 @@
  * Memory. The library's own comes from coir_allocate: once for each thing, and for each stream whose peer is slow.
  * Calls that wait allocate nothing else, but what libuv itself allocates.
  *
+ * Fork. In the child uv_loop_fork has to be called before anything else is done with the loop, as always with libuv.
+ *
  * libuv itself. All of it may be used beside, in callbacks and in tasks, on handles of one's own in the same loop and,
  * for what does not read, write, listen or close, on the handles of this library (coir_uv_stream_handle): options,
  * addresses, buffer sizes. But a task must not call uv_run, and a callback nothing that may wait. Callbacks run on the
@@ -74,6 +76,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* On POSIX systems this wants more than a compiler shows that was told -std=c11: -std=gnu11, or _POSIX_C_SOURCE. */
 #include <uv.h>
 
 #include <coir/api.h>
@@ -120,8 +123,8 @@ COIR_API int coir_uv_run(coir_fn *fn, void *arg, const coir_exec_options *opt, v
  *   uv_loop_alive(loop).
  * - uv_run(loop, ...) runs the executor as a part of the loop: once in each iteration that has something for it. It
  *   keeps the loop alive while a task is ready, sleeps, waits for I/O, or while the executor is held; so uv_run(loop,
- *   UV_RUN_DEFAULT) returns when nothing can happen any more. See also coir_uv_exec_attend. An error of the executor's
- *   stays unseen here.
+ *   UV_RUN_DEFAULT) returns when nothing can happen any more. What is open but not waited for does not count. See also
+ *   coir_uv_exec_attend. An error of the executor's stays unseen here.
  *
  * In a callback of the loop, or in a task, neither may be called. uv_stop ends uv_run; coir_exec_stop ends
  * coir_exec_run.
@@ -143,10 +146,11 @@ COIR_API int coir_uv_exec_destroy(coir_exec *e);
 /* The loop of an executor; of the current one for NULL. NULL: it has none. */
 COIR_API uv_loop_t *coir_uv_loop(const coir_exec *e);
 
-/* Keeps the loop alive until it has looked at the executor once more. Only for programs that have the loop run the
- * executor: after uv_run has returned, since nothing was left to do, and the program has then spawned or woken tasks,
- * the loop does not know of them. In callbacks of the loop, and before the first uv_run, this is not needed.
- * COIR_EINVAL, COIR_ETHREAD. */
+/* Has the loop look at the executor once more, before it sleeps or ends: for a program that has spawned or woken tasks
+ * where the loop does not see it. That is after uv_run has returned, since nothing was left to do; in the callbacks that
+ * libuv calls last in uv_run (of handles that have closed, and of timers with UV_RUN_ONCE); and, whoever runs the two, in
+ * those of prepare handles that were started before the executor was made, for these come after the executor's. In other
+ * callbacks, and before the first uv_run, it is not needed. COIR_EINVAL, COIR_ETHREAD. */
 COIR_API int coir_uv_exec_attend(coir_exec *e);
 
 /* ---- streams: TCP and pipes ---- */
@@ -182,9 +186,9 @@ COIR_API int coir_uv_pipe_listen(coir_uv_stream **out, const char *name, int bac
  * task at a time.
  * COIR_OK; COIR_ECLOSED: `listener` is closed, or was while this waited; COIR_EBUSY: another task accepts;
  * COIR_ETIMEDOUT; COIR_ECANCELED; COIR_ENOTTASK; COIR_ENOMEM; COIR_EINVAL: an argument is NULL, or it does not listen;
- * COIR_ETHREAD; the system's: UV_EMFILE, when the process is out of descriptors, and so on; the listener is as good as
- * before after any of these, and a server sleeps a little and goes on. A connection that came when there were no
- * descriptors is closed by libuv; one for which there was no memory is kept for the next accept. */
+ * COIR_ETHREAD; the system's, such as UV_EMFILE; the listener is as good as before after any of these, and a server
+ * sleeps a little and goes on. Out of descriptors, libuv closes connections as they come, and may tell nobody (1.44
+ * does not, on Linux). One for which there was no memory is kept for the next accept. */
 COIR_API int coir_uv_accept(coir_uv_stream *listener, coir_uv_stream **out);
 COIR_API int coir_uv_accept_until(coir_uv_stream *listener, coir_uv_stream **out, int64_t deadline);
 
@@ -217,7 +221,8 @@ COIR_API int coir_uv_read_all_until(coir_uv_stream *s, void *data, size_t size, 
  *
  * On an error, and when it was cancelled or timed out, *written bytes have been handed over: they come to the peer,
  * unless the stream is closed before, and the following ones never do; so the next write goes on from there. `written`
- * may be NULL. (Up to 16 KiB of them may wait in a buffer of the stream's.)
+ * may be NULL. (Up to 16 KiB of them may wait in a buffer of the stream's; the next write, be it of nothing, first
+ * waits until they are with the system.)
  * COIR_OK; COIR_ECLOSED: the stream is closed, or was while this waited; COIR_EBUSY: another task writes;
  * COIR_ETIMEDOUT; COIR_ECANCELED; COIR_ENOTTASK; COIR_ENOMEM; COIR_EINVAL: `s` or `data` is NULL, or it listens, or is
  * not open; COIR_ETHREAD; the system's: UV_EPIPE and UV_ECONNRESET when the peer is gone. */
@@ -385,8 +390,8 @@ COIR_API int coir_uv_process_kill(coir_uv_process *p, int signal);
 /* Its number. COIR_EINVAL, COIR_ETHREAD. */
 COIR_API int coir_uv_process_id(const coir_uv_process *p);
 
-/* Forgets it: a process that runs runs on. NULL does nothing and is COIR_OK. COIR_EBUSY: a task waits for it;
- * COIR_ETHREAD. */
+/* Forgets it: a process that runs runs on (and on POSIX, when it ends, is a zombie until this one ends). NULL does
+ * nothing and is COIR_OK. COIR_EBUSY: a task waits for it; COIR_ETHREAD. */
 COIR_API int coir_uv_process_destroy(coir_uv_process *p);
 
 /* ---- signals ---- */
@@ -399,9 +404,8 @@ typedef struct coir_uv_signal coir_uv_signal;
  * COIR_OK; COIR_ENOTTASK; COIR_EINVAL; COIR_ENOMEM; the system's. */
 COIR_API int coir_uv_signal_create(coir_uv_signal **out, int signum);
 
-/* Waits for the next: how many have come since the last call, 1 at least. May wait. As with libuv's own handles, one
- * for a signal keeps the loop alive as long as it is open, for a signal may always come. COIR_EBUSY: another task
- * waits; COIR_ETIMEDOUT; COIR_ECANCELED; COIR_ENOTTASK; COIR_EINVAL; COIR_ETHREAD. */
+/* Waits for the next: how many have come since the last call, 1 at least. May wait. COIR_EBUSY: another task waits;
+ * COIR_ETIMEDOUT; COIR_ECANCELED; COIR_ENOTTASK; COIR_EINVAL; COIR_ETHREAD. */
 COIR_API int coir_uv_signal_wait(coir_uv_signal *s);
 COIR_API int coir_uv_signal_wait_until(coir_uv_signal *s, int64_t deadline);
 

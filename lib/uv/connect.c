@@ -18,7 +18,7 @@ static void on_connected(uv_connect_t *request, int status)
 static int wait_for_connection(coir_uv_stream *s, int64_t deadline, coir_uv_stream **out)
 {
     struct coir_uv__waiter waiter;
-    int error = coir_uv__wait(s->object.loop, &s->reader, &waiter, "connects", deadline);
+    int error = coir_uv__wait(&s->object, &s->reader, &waiter, "connects", deadline);
 
     if (error == COIR_OK)
         *out = s;
@@ -27,7 +27,8 @@ static int wait_for_connection(coir_uv_stream *s, int64_t deadline, coir_uv_stre
     return error;
 }
 
-static int tcp_connect(struct coir_uv__loop *loop, const struct sockaddr *address, int64_t deadline, coir_uv_stream **out)
+static int tcp_connect(struct coir_uv__loop *loop, const struct sockaddr *address, int64_t deadline,
+                       coir_uv_stream **out)
 {
     coir_uv_stream *s;
     int error;

@@ -15,17 +15,10 @@ static void on_fs(uv_fs_t *request)
     coir_uv__job_end(job, request->result < 0 ? (int)request->result : 0);
 }
 
-static int begin(struct coir_uv__job *job, int64_t deadline, uv_loop_t **loop)
+/* `valid`: all pointers are given. */
+static int begin(struct coir_uv__job *job, bool valid, int64_t deadline, uv_loop_t **loop)
 {
-    return coir_uv__job_begin(job, "waits for a file", deadline, loop);
-}
-
-/* A path, or whatever else must be given. */
-static int begin_with(const void *needed, struct coir_uv__job *job, int64_t deadline, uv_loop_t **loop)
-{
-    int error = begin(job, deadline, loop);
-
-    return error == COIR_OK && needed == NULL ? COIR_EINVAL : error;
+    return coir_uv__job_begin(job, "waits for a file", valid, deadline, loop);
 }
 
 /* Waits, and forgets the request, whose result stays to be read. */
@@ -43,12 +36,10 @@ int coir_uv_fs_open_until(uv_file *out, const char *path, int flags, int mode, i
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin_with(path, &job, deadline, &loop);
+    int error = begin(&job, path != NULL && out != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
-    if (out == NULL)
-        return COIR_EINVAL;
     error = finish(&job, uv_fs_open(loop, &job.request.fs, path, flags, mode, on_fs), deadline);
     if (error == COIR_OK)
         *out = (uv_file)job.request.fs.result;
@@ -70,7 +61,7 @@ int coir_uv_fs_read_until(uv_file file, void *data, size_t size, int64_t offset,
     struct coir_uv__job job;
     uv_loop_t *loop;
     uv_buf_t piece = piece_of(data, size);
-    int error = begin_with(data, &job, deadline, &loop);
+    int error = begin(&job, data != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
@@ -89,7 +80,7 @@ static int write_some(uv_file file, const char *data, size_t size, int64_t offse
     struct coir_uv__job job;
     uv_loop_t *loop;
     uv_buf_t piece = piece_of(data, size);
-    int error = begin_with(data, &job, deadline, &loop);
+    int error = begin(&job, data != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
@@ -97,13 +88,15 @@ static int write_some(uv_file file, const char *data, size_t size, int64_t offse
     return error == COIR_OK ? (int)job.request.fs.result : error;
 }
 
-int coir_uv_fs_write_until(uv_file file, const void *data, size_t size, int64_t offset, int64_t deadline, size_t *written)
+int coir_uv_fs_write_until(uv_file file, const void *data, size_t size, int64_t offset, int64_t deadline,
+                           size_t *written)
 {
     size_t done = 0;
     int result;
 
     do {
-        result = write_some(file, (const char *)data + done, size - done, offset < 0 ? offset : offset + (int64_t)done, deadline);
+        int64_t at = offset < 0 ? offset : offset + (int64_t)done;
+        result = write_some(file, (const char *)data + done, size - done, at, deadline);
         if (result > 0)
             done += (size_t)result;
     } while (result > 0 && done < size);
@@ -139,7 +132,7 @@ int coir_uv_fs_close(uv_file file)
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin(&job, COIR_FOREVER, &loop);
+    int error = begin(&job, true, COIR_FOREVER, &loop);
 
     if (error != COIR_OK)
         return close_now(file);
@@ -153,12 +146,10 @@ int coir_uv_fs_stat_until(const char *path, uv_stat_t *out, int64_t deadline)
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin_with(path, &job, deadline, &loop);
+    int error = begin(&job, path != NULL && out != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
-    if (out == NULL)
-        return COIR_EINVAL;
     error = finish(&job, uv_fs_stat(loop, &job.request.fs, path, on_fs), deadline);
     if (error == COIR_OK)
         *out = job.request.fs.statbuf;
@@ -174,12 +165,10 @@ int coir_uv_fs_lstat_until(const char *path, uv_stat_t *out, int64_t deadline)
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin_with(path, &job, deadline, &loop);
+    int error = begin(&job, path != NULL && out != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
-    if (out == NULL)
-        return COIR_EINVAL;
     error = finish(&job, uv_fs_lstat(loop, &job.request.fs, path, on_fs), deadline);
     if (error == COIR_OK)
         *out = job.request.fs.statbuf;
@@ -195,12 +184,10 @@ int coir_uv_fs_fstat_until(uv_file file, uv_stat_t *out, int64_t deadline)
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin(&job, deadline, &loop);
+    int error = begin(&job, out != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
-    if (out == NULL)
-        return COIR_EINVAL;
     error = finish(&job, uv_fs_fstat(loop, &job.request.fs, file, on_fs), deadline);
     if (error == COIR_OK)
         *out = job.request.fs.statbuf;
@@ -218,7 +205,7 @@ int coir_uv_fs_fsync_until(uv_file file, int64_t deadline)
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin(&job, deadline, &loop);
+    int error = begin(&job, true, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
@@ -234,7 +221,7 @@ int coir_uv_fs_ftruncate_until(uv_file file, int64_t size, int64_t deadline)
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin(&job, deadline, &loop);
+    int error = begin(&job, true, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
@@ -250,7 +237,7 @@ int coir_uv_fs_mkdir_until(const char *path, int mode, int64_t deadline)
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin_with(path, &job, deadline, &loop);
+    int error = begin(&job, path != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
@@ -266,7 +253,7 @@ int coir_uv_fs_rmdir_until(const char *path, int64_t deadline)
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin_with(path, &job, deadline, &loop);
+    int error = begin(&job, path != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
@@ -282,7 +269,7 @@ int coir_uv_fs_unlink_until(const char *path, int64_t deadline)
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin_with(path, &job, deadline, &loop);
+    int error = begin(&job, path != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
@@ -298,12 +285,10 @@ int coir_uv_fs_rename_until(const char *path, const char *new_path, int64_t dead
 {
     struct coir_uv__job job;
     uv_loop_t *loop;
-    int error = begin_with(path, &job, deadline, &loop);
+    int error = begin(&job, path != NULL && new_path != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
-    if (new_path == NULL)
-        return COIR_EINVAL;
     return finish(&job, uv_fs_rename(loop, &job.request.fs, path, new_path, on_fs), deadline);
 }
 

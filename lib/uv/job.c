@@ -13,13 +13,15 @@ static void give_up(coir_wait *wait, int code)
     uv_cancel(&job->request.any); /* its callback comes in either case */
 }
 
-int coir_uv__job_begin(struct coir_uv__job *job, const char *what, int64_t deadline, uv_loop_t **out)
+int coir_uv__job_begin(struct coir_uv__job *job, const char *what, bool valid, int64_t deadline, uv_loop_t **out)
 {
     struct coir_uv__loop *loop;
     int error = coir_uv__may_wait_for(job, &loop);
 
     if (error != COIR_OK)
         return error;
+    if (!valid)
+        return COIR_EINVAL;
     if (coir_uv__is_past(deadline))
         return COIR_ETIMEDOUT;
     job->wait = (coir_wait){.what = what, .give_up = give_up};

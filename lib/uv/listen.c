@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* listen.c - listening, and accepting what comes. A connection that nobody accepts yet stays with libuv, which then takes
- * no other: the system holds those. */
+/* listen.c - listening, and accepting what comes. A connection that nobody accepts yet stays with libuv, which then asks
+ * for no more: the system holds those. */
 
 #include <config.h>
 
@@ -15,7 +15,7 @@ static int take(coir_uv_stream *listener)
 
     if (error != COIR_OK)
         return error;
-    listener->unaccepted = false;
+    listener->unaccepted--;
     error = uv_accept(&listener->handle.stream, &s->handle.stream);
     if (error != 0) {
         coir_uv_destroy(s);
@@ -31,7 +31,7 @@ static void on_connection(uv_stream_t *stream, int status)
     coir_uv_stream *listener = stream->data;
 
     if (status == 0)
-        listener->unaccepted = true;
+        listener->unaccepted++;
     else
         listener->write_result = coir_uv__error(status);
     if (listener->reader == NULL)
@@ -91,14 +91,14 @@ int coir_uv_accept_until(coir_uv_stream *listener, coir_uv_stream **out, int64_t
     if (listener->reader != NULL)
         return COIR_EBUSY;
     listener->data = out;
-    if (listener->unaccepted)
+    if (listener->unaccepted > 0)
         return take(listener);
     if (listener->write_result != COIR_OK) {
         error = listener->write_result;
         listener->write_result = COIR_OK;
         return error;
     }
-    return coir_uv__wait(listener->object.loop, &listener->reader, &waiter, "accepts a connection", deadline);
+    return coir_uv__wait(&listener->object, &listener->reader, &waiter, "accepts a connection", deadline);
 }
 
 int coir_uv_accept(coir_uv_stream *listener, coir_uv_stream **out)

@@ -55,6 +55,12 @@ void coir_uv__object_unmake(struct coir_uv__object *object)
     release(object);
 }
 
+void coir_uv__object_made(struct coir_uv__object *object)
+{
+    object->handle->data = object;
+    uv_unref(object->handle);
+}
+
 static void on_closed(uv_handle_t *handle)
 {
     struct coir_uv__object *object = handle->data;

@@ -23,7 +23,7 @@ struct waiter {
     int *signal;
 };
 
-static void tell(const coir_uv_process *p, const struct waiter *waiter)
+static void tell_status(const coir_uv_process *p, const struct waiter *waiter)
 {
     if (waiter->status != NULL)
         *waiter->status = p->status;
@@ -39,7 +39,7 @@ static void on_exit_of_process(uv_process_t *handle, int64_t status, int signal)
     p->status = status;
     p->signal = signal;
     if (p->waiter != NULL)
-        tell(p, (const struct waiter *)p->waiter);
+        tell_status(p, (const struct waiter *)p->waiter);
     coir_uv__end(&p->waiter, COIR_OK);
 }
 
@@ -59,9 +59,9 @@ int coir_uv_process_spawn(coir_uv_process **out, const uv_process_options_t *opt
         return COIR_ENOMEM;
     copy = *options;
     copy.exit_cb = on_exit_of_process;
-    p->handle.data = p;
     error = uv_spawn(loop->loop, &p->handle, &copy);
-    if (error != 0) { /* the handle is initialised all the same */
+    coir_uv__object_made(&p->object); /* in any case: the handle is initialised */
+    if (error != 0) {
         coir_uv__object_destroy(&p->object);
         return coir_uv__error(error);
     }
@@ -79,10 +79,10 @@ int coir_uv_process_wait_until(coir_uv_process *p, int64_t *status, int *signal,
     if (p->waiter != NULL)
         return COIR_EBUSY;
     if (p->ended) {
-        tell(p, &waiter);
+        tell_status(p, &waiter);
         return COIR_OK;
     }
-    return coir_uv__wait(p->object.loop, &p->waiter, &waiter.waiter, "waits for a process", deadline);
+    return coir_uv__wait(&p->object, &p->waiter, &waiter.waiter, "waits for a process", deadline);
 }
 
 int coir_uv_process_wait(coir_uv_process *p, int64_t *status, int *signal)

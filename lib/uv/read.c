@@ -49,6 +49,7 @@ static int code_of(const coir_uv_stream *s)
 static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *memory)
 {
     coir_uv_stream *s = stream->data;
+    struct coir_uv__loop *loop = s->object.loop;
 
     (void)memory;
     if (count == UV_ENOBUFS) {
@@ -61,6 +62,7 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *memory)
         stop_reading(s);
         coir_uv__end(&s->reader, code_of(s));
     } /* and 0 is a false alarm */
+    coir_uv__end_of_callback(loop);
 }
 
 static int start_reading(coir_uv_stream *s)
@@ -102,7 +104,7 @@ static int read_some(coir_uv_stream *s, void *data, size_t size, int64_t deadlin
         return error;
     s->data = data;
     s->size = size;
-    return coir_uv__wait(s->object.loop, &s->reader, &waiter, "reads from a stream", deadline);
+    return coir_uv__wait(&s->object, &s->reader, &waiter, "reads from a stream", deadline);
 }
 
 int coir_uv_read_until(coir_uv_stream *s, void *data, size_t size, int64_t deadline)

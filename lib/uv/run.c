@@ -43,7 +43,8 @@ static int end(coir_exec *e)
     while (coir_exec_holds(e) > 0)
         coir_exec_release(e);
     coir_exec_cancel(e);
-    coir_exec_run(e);
+    while (coir_exec_run(e) == COIR_TASKS_LEFT)
+        continue; /* one of them has stopped it */
     if (coir_exec_tasks(e) > 0)
         return COIR_EBUSY;
     while (loop->objects != NULL)

@@ -10,7 +10,8 @@
 
 struct coir_uv_signal {
     struct coir_uv__object object;
-    int count; /* that have come, and nobody has been told */
+    int count;    /* that have come, and nobody has been told */
+    bool in_wait; /* a call goes on that comes back to this, for the count */
     struct coir_uv__waiter *waiter;
     uv_signal_t handle;
 };
@@ -30,8 +31,7 @@ static void on_signal(uv_signal_t *handle, int number)
     (void)number;
     if (s->count < INT_MAX)
         s->count++;
-    if (s->waiter != NULL)
-        coir_uv__end(&s->waiter, take_count(s));
+    coir_uv__end(&s->waiter, COIR_OK);
 }
 
 int coir_uv_signal_create(coir_uv_signal **out, int signum)
@@ -50,7 +50,7 @@ int coir_uv_signal_create(coir_uv_signal **out, int signum)
         coir_uv__object_unmake(&s->object);
         return coir_uv__error(error);
     }
-    s->handle.data = s;
+    coir_uv__object_made(&s->object);
     error = uv_signal_start(&s->handle, on_signal, signum);
     if (error != 0) {
         coir_uv__object_destroy(&s->object);
@@ -67,11 +67,14 @@ int coir_uv_signal_wait_until(coir_uv_signal *s, int64_t deadline)
 
     if (error != COIR_OK)
         return error;
-    if (s->waiter != NULL)
+    if (s->in_wait)
         return COIR_EBUSY;
     if (s->count > 0)
         return take_count(s);
-    return coir_uv__wait(s->object.loop, &s->waiter, &waiter, "waits for a signal", deadline);
+    s->in_wait = true;
+    error = coir_uv__wait(&s->object, &s->waiter, &waiter, "waits for a signal", deadline);
+    s->in_wait = false;
+    return error == COIR_OK ? take_count(s) : error;
 }
 
 int coir_uv_signal_wait(coir_uv_signal *s)
@@ -88,7 +91,7 @@ int coir_uv_signal_destroy(coir_uv_signal *s)
     error = coir_uv__object_check(&s->object);
     if (error != COIR_OK)
         return error;
-    if (s->waiter != NULL)
+    if (s->in_wait)
         return COIR_EBUSY;
     coir_uv__object_destroy(&s->object);
     return COIR_OK;

@@ -33,7 +33,7 @@ int coir_uv__stream_make(struct coir_uv__loop *loop, bool is_tcp, coir_uv_stream
         coir_uv__object_unmake(&s->object);
         return coir_uv__error(error);
     }
-    s->handle.any.data = s;
+    coir_uv__object_made(&s->object);
     *out = s;
     return COIR_OK;
 }

@@ -29,7 +29,8 @@ struct coir_uv_stream {
     bool writing;     /* the chunk is on its way */
     bool in_read;     /* a call of several reads goes on, */
     bool in_write;    /* or of several writes: these come back to the stream after a wait, so it stays till then */
-    bool unaccepted;  /* libuv has a connection that nobody has accepted yet */
+    int unaccepted;   /* connections that libuv has, and nobody has accepted yet: on POSIX one at most, and it takes no
+                         other meanwhile; on Windows as many as it has asked for */
     int read_result;  /* with which reading has ended, COIR_UV__AT_END or an error; 0: it has not */
     int write_result; /* with which a chunk has failed that nobody waited for; or with which accepting has */
 

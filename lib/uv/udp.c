@@ -48,7 +48,7 @@ int coir_uv_udp_create(coir_uv_udp **out, const struct sockaddr *address, unsign
         coir_uv__object_unmake(&u->object);
         return coir_uv__error(error);
     }
-    u->handle.data = u;
+    coir_uv__object_made(&u->object);
     if (address != NULL)
         error = uv_udp_bind(&u->handle, address, flags);
     if (error != 0) {
@@ -99,9 +99,11 @@ static void on_receive_error(coir_uv_udp *u, int uv)
     coir_uv__end(&u->receiver, coir_uv__error(uv));
 }
 
-static void on_receive(uv_udp_t *handle, ssize_t size, const uv_buf_t *memory, const struct sockaddr *from, unsigned flags)
+static void on_receive(uv_udp_t *handle, ssize_t size, const uv_buf_t *memory, const struct sockaddr *from,
+                       unsigned flags)
 {
     coir_uv_udp *u = handle->data;
+    struct coir_uv__loop *loop = u->object.loop;
 
     (void)memory;
     if (size == UV_ENOBUFS) {
@@ -113,6 +115,7 @@ static void on_receive(uv_udp_t *handle, ssize_t size, const uv_buf_t *memory, c
     } else if (from != NULL) {
         on_datagram(u, size, from, flags);
     } /* else there is nothing more */
+    coir_uv__end_of_callback(loop);
 }
 
 static int start_receiving(coir_uv_udp *u)
@@ -151,7 +154,7 @@ int coir_uv_udp_recv_until(coir_uv_udp *u, void *data, size_t size, struct socka
     u->size = size < INT_MAX ? size : INT_MAX;
     u->from = from;
     u->truncated = truncated;
-    return coir_uv__wait(u->object.loop, &u->receiver, &waiter, "receives a datagram", deadline);
+    return coir_uv__wait(&u->object, &u->receiver, &waiter, "receives a datagram", deadline);
 }
 
 int coir_uv_udp_recv(coir_uv_udp *u, void *data, size_t size, struct sockaddr_storage *from, int *truncated)
@@ -203,7 +206,7 @@ static int wait_until_sent(coir_uv_udp *u, int64_t deadline)
 {
     struct coir_uv__waiter waiter;
 
-    return coir_uv__wait(u->object.loop, &u->sender, &waiter, "sends a datagram", deadline);
+    return coir_uv__wait(&u->object, &u->sender, &waiter, "sends a datagram", deadline);
 }
 
 /* One that an earlier call has left on its way is waited for first. What became of it is nobody's business. */

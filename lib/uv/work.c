@@ -35,12 +35,10 @@ int coir_uv_work_until(coir_fn *fn, void *arg, int64_t deadline, void **result)
 {
     struct work work = {.fn = fn, .arg = arg};
     uv_loop_t *loop;
-    int error = coir_uv__job_begin(&work.job, "waits for work on another thread", deadline, &loop);
+    int error = coir_uv__job_begin(&work.job, "waits for work on another thread", fn != NULL, deadline, &loop);
 
     if (error != COIR_OK)
         return error;
-    if (fn == NULL)
-        return COIR_EINVAL;
     error = uv_queue_work(loop, &work.job.request.work, on_thread, on_done);
     error = coir_uv__job_wait(&work.job, error, deadline);
     if (error == COIR_OK && result != NULL)

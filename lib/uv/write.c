@@ -43,19 +43,30 @@ static void advance(struct cursor *at, size_t size)
 /* As many pieces as a call of libuv is given at once. */
 #define MOST_PIECES 16
 
+/* What comes next, for one call of libuv, whose results are int: the number of pieces. */
+static unsigned int next_pieces(const struct cursor *at, uv_buf_t *out)
+{
+    size_t rest = at->pieces->len - at->offset;
+    unsigned int count = at->count < MOST_PIECES ? (unsigned int)at->count : MOST_PIECES;
+
+    memcpy(out, at->pieces, count * sizeof *out);
+    out->base += at->offset;
+    if (rest > INT_MAX) {
+        *out = uv_buf_init(out->base, INT_MAX);
+        return 1;
+    }
+    *out = uv_buf_init(out->base, (unsigned int)rest);
+    return count;
+}
+
 /* Gives the system what it takes at once: COIR_OK, or an error. */
 static int write_now(coir_uv_stream *s, struct cursor *at)
 {
     uv_buf_t pieces[MOST_PIECES];
-    unsigned int count;
-    int result;
 
     while (at->count > 0) {
-        count = at->count < MOST_PIECES ? (unsigned int)at->count : MOST_PIECES;
-        memcpy(pieces, at->pieces, count * sizeof *pieces);
-        pieces[0].base += at->offset;
-        pieces[0].len -= at->offset;
-        result = uv_try_write(&s->handle.stream, pieces, count);
+        unsigned int count = next_pieces(at, pieces);
+        int result = uv_try_write(&s->handle.stream, pieces, count);
         if (result <= 0)
             return result == UV_EAGAIN ? COIR_OK : coir_uv__error(result);
         advance(at, (size_t)result);
@@ -111,7 +122,7 @@ static int wait_for_chunk(coir_uv_stream *s, int64_t deadline)
         s->write_result = COIR_OK;
         return result;
     }
-    return coir_uv__wait(s->object.loop, &s->writer, &waiter, "writes to a stream", deadline);
+    return coir_uv__wait(&s->object, &s->writer, &waiter, "writes to a stream", deadline);
 }
 
 /* Is there still a reason to go on after a wait? */
@@ -182,18 +193,34 @@ int coir_uv_writev(coir_uv_stream *s, const uv_buf_t *pieces, size_t count)
     return coir_uv_writev_until(s, pieces, count, COIR_FOREVER, NULL);
 }
 
-/* The length of a piece may be a smaller number than a size (of 32 bits, on Windows). */
-int coir_uv_write_until(coir_uv_stream *s, const void *data, size_t size, int64_t deadline, size_t *written)
+/* What the system did not take at once. The length of a piece may be a smaller number than a size (of 32 bits, on
+ * Windows). Not inline: its frame would put the stack of a task that waits to read next on a second page. */
+COIR_UV__NOINLINE static int write_rest(coir_uv_stream *s, const char *data, size_t size, int64_t deadline, size_t *done)
 {
-    size_t done = 0;
     int error;
 
     do {
-        size_t step, now = size - done < INT_MAX ? size - done : INT_MAX;
-        uv_buf_t piece = uv_buf_init((char *)data + done, (unsigned int)now);
+        size_t step, now = size - *done < INT_MAX ? size - *done : INT_MAX;
+        uv_buf_t piece = uv_buf_init((char *)data + *done, (unsigned int)now);
         error = coir_uv_writev_until(s, &piece, 1, deadline, &step);
-        done += step;
-    } while (error == COIR_OK && done < size);
+        *done += step;
+    } while (error == COIR_OK && *done < size);
+    return error;
+}
+
+/* The usual write is one that the system takes whole. */
+int coir_uv_write_until(coir_uv_stream *s, const void *data, size_t size, int64_t deadline, size_t *written)
+{
+    size_t done = 0;
+    int error = check(s);
+
+    if (error == COIR_OK && data != NULL && size > 0 && size <= INT_MAX && !s->writing && s->write_result == COIR_OK) {
+        uv_buf_t piece = uv_buf_init((char *)data, (unsigned int)size);
+        int result = uv_try_write(&s->handle.stream, &piece, 1);
+        done = result > 0 ? (size_t)result : 0;
+    }
+    if (error == COIR_OK && (done < size || size == 0))
+        error = write_rest(s, data, size, deadline, &done);
     if (written != NULL)
         *written = done;
     return error;
@@ -222,7 +249,7 @@ int coir_uv_shutdown_until(coir_uv_stream *s, int64_t deadline)
     error = uv_shutdown(&s->request.shutdown, &s->handle.stream, on_shutdown);
     if (error != 0)
         return coir_uv__error(error);
-    return coir_uv__wait(s->object.loop, &s->writer, &waiter, "shuts a stream down", deadline);
+    return coir_uv__wait(&s->object, &s->writer, &waiter, "shuts a stream down", deadline);
 }
 
 int coir_uv_shutdown(coir_uv_stream *s)
