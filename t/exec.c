@@ -1745,6 +1745,46 @@ START_TEST(a_poller_may_spawn_and_post)
 }
 END_TEST
 
+static void *run_ready_in_a_task(void *text)
+{
+    ck_assert_int_eq(coir_exec_run_ready(fake.e), COIR_EBUSY);
+    event(text);
+    ck_assert_int_eq(coir_task_yield(), COIR_OK);
+    event(text);
+    return text;
+}
+
+static void run_ready_while_waiting(void)
+{
+    fake.during = NULL;
+    ck_assert_int_eq(coir_exec_run_ready(fake.e), COIR_OK); /* there are none */
+    spawn_detached(fake.e, run_ready_in_a_task, "a");
+    spawn_detached(fake.e, run_ready_in_a_task, "b");
+    ck_assert_str_eq(events, "");
+    ck_assert_int_eq(coir_exec_run_ready(fake.e), COIR_OK);
+    ck_assert_str_eq(events, "ab");
+    ck_assert_int_eq(coir_exec_run_ready(fake.e), COIR_OK);
+    ck_assert_str_eq(events, "abab");
+    spawn_detached(fake.e, run_ready_in_a_task, "c");
+    ck_assert_int_eq(coir_exec_stop(fake.e), COIR_OK);
+    ck_assert_int_eq(coir_exec_run_ready(fake.e), COIR_OK); /* nothing runs once it is stopped */
+    ck_assert_str_eq(events, "abab");
+}
+
+START_TEST(a_poller_may_run_what_is_ready_in_the_midst_of_its_wait)
+{
+    coir_exec *e = make_with_poller();
+    fake.during = run_ready_while_waiting;
+    ck_assert_int_eq(coir_exec_run_ready(e), COIR_EBUSY);
+    ck_assert_int_eq(coir_exec_run_ready(NULL), COIR_EINVAL);
+    spawn_detached(e, sleep_100, "slept");
+    ck_assert_int_eq(coir_exec_run(e), COIR_TASKS_LEFT);
+    ck_assert_int_eq(coir_exec_run_ready(e), COIR_EBUSY);
+    run_and_destroy(e);
+    ck_assert_str_eq(events, "ababcsleptc");
+}
+END_TEST
+
 START_TEST(run_returns_a_negative_code_of_the_pollers)
 {
     coir_exec *e = make_with_poller();
@@ -3057,7 +3097,7 @@ T_MAIN(a_stop_does_not_outlive_the_call_that_it_stopped,
        a_poller_is_asked_while_tasks_are_busy, while_a_poller_is_active_tasks_wait_without_a_deadline,
        a_poller_that_is_not_active_is_not_asked_to_wait_for_ever,
        an_active_poller_does_not_keep_an_executor_without_tasks, a_post_wakes_the_poller_of_a_held_executor,
-       a_poller_may_spawn_and_post, run_returns_a_negative_code_of_the_pollers,
+       a_poller_may_spawn_and_post, a_poller_may_run_what_is_ready_in_the_midst_of_its_wait, run_returns_a_negative_code_of_the_pollers,
        a_poller_cannot_run_or_destroy_its_executor, a_poller_may_stop_its_executor,
        a_poller_is_called_on_the_stack_that_called_run, a_poller_waits_no_longer_than_the_turn,
        what_a_poller_makes_ready_is_part_of_the_turn, a_deadlock_is_reported_with_each_task_and_what_it_waits_for,

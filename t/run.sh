@@ -3,13 +3,19 @@
 # run.sh PROGRAM: runs a test program once on each backend of this build and joins the results in one TAP stream.
 #
 #   COIR_TEST_BACKENDS  the backends, separated by blanks
+#   T_FEW               1: the programs that take long, and do the same on each backend (they wait for the world, and the
+#                       backend knows nothing of that), run on the first one only
 #   TEST_RUNNER         a command to run the program with, such as "valgrind --error-exitcode=9"
 
 program=$1
 list=$(mktemp) || exit 99
 trap 'rm -f "$list"' EXIT
 
-for backend in ${COIR_TEST_BACKENDS:?}; do
+backends=${COIR_TEST_BACKENDS:?}
+case $T_FEW:$program in
+    1:*/uv_pool* | 1:*/uv_processes* | 1:*/uv_streams* | 1:*/uv_udp*) backends=${backends%% *} ;;
+esac
+for backend in $backends; do
     COIR_BACKEND=$backend
     export COIR_BACKEND
     cases=$($TEST_RUNNER "$program" --count)

@@ -390,6 +390,7 @@ if have python3; then
     by_name=http://localhost:$pages_port
     nowhere=http://127.0.0.1:$(client free_port)/x
 fi
+if [ "$T_FEW" = 1 ]; then COIR_TEST_BACKENDS=${COIR_TEST_BACKENDS%% *}; fi # as in t/run.sh
 for backend in $COIR_TEST_BACKENDS; do
     COIR_BACKEND=$backend
     export COIR_BACKEND

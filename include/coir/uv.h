@@ -41,9 +41,10 @@
  * so that the two never meet; coir_uv_strerror and coir_uv_errname tell of both. "The system's" below means any of the
  * latter. UV_ENOMEM is COIR_ENOMEM.
  *
- * Threads. A thing that these calls make belongs to the executor in whose task it was made, and so to its thread. From
- * another thread every call is COIR_ETHREAD; in a task of another executor of the same thread, one that waits is
- * COIR_EINVAL; in a task of an executor that has no loop, so is everything.
+ * Threads. A thing that these calls make belongs to the executor in whose task it was made, and so to its thread. In
+ * another thread every call with it is COIR_ETHREAD, but one that may wait is COIR_ENOTTASK outside of tasks there as
+ * well; in a task of another executor of the same thread, one that waits is COIR_EINVAL; in a task of an executor that
+ * has no loop, so is everything.
  *
  * Deadlines. libuv's timers count milliseconds, so a deadline, and coir_sleep too, may be noticed up to a millisecond
  * late. A deadline that has passed already makes read, accept, receive, the waits for processes and signals try once:
@@ -61,7 +62,8 @@
  * the loop has run its closing callbacks.
  *
  * Memory. The library's own comes from coir_allocate: once for each thing, and for each stream whose peer is slow.
- * Calls that wait allocate nothing else, but what libuv itself allocates.
+ * Calls that wait allocate nothing else (but for the first look-up of a name, and those beside one that goes on),
+ * besides what libuv itself allocates.
  *
  * Fork. In the child uv_loop_fork has to be called before anything else is done with the loop, as always with libuv.
  *
@@ -110,9 +112,9 @@ COIR_API const char *coir_uv_errname(int code);
  * thread, which may be in a fiber, even in a task of another executor.
  *
  * COIR_OK. COIR_EDEADLK: tasks were left that nothing could wake; a report named them, then they were cancelled and
- * run to their ends (one that still waits, under a shield, is left behind, with its memory and loop). COIR_TASKS_LEFT:
- * coir_exec_stop was called: tasks that were left are cancelled and run to their ends likewise. Other errors as
- * coir_uv_exec_create and coir_spawn. */
+ * run to their ends (one that still waits, under a shield, is left behind, with its memory and loop; so are these for
+ * a group that was not destroyed). COIR_TASKS_LEFT: coir_exec_stop was called: tasks that were left are cancelled and
+ * run to their ends likewise. Other errors as coir_uv_exec_create and coir_spawn. */
 COIR_API int coir_uv_run(coir_fn *fn, void *arg, const coir_exec_options *opt, void **result);
 
 /* Makes an executor whose tasks can wait for what happens in `loop`, which is the program's, initialised, and of the
@@ -147,10 +149,10 @@ COIR_API int coir_uv_exec_destroy(coir_exec *e);
 COIR_API uv_loop_t *coir_uv_loop(const coir_exec *e);
 
 /* Has the loop look at the executor once more, before it sleeps or ends: for a program that has spawned or woken tasks
- * where the loop does not see it. That is after uv_run has returned, since nothing was left to do; in the callbacks that
- * libuv calls last in uv_run (of handles that have closed, and of timers with UV_RUN_ONCE); and, whoever runs the two, in
- * those of prepare handles that were started before the executor was made, for these come after the executor's. In other
- * callbacks, and before the first uv_run, it is not needed. COIR_EINVAL, COIR_ETHREAD. */
+ * where the loop does not see it. That is after uv_run has returned, since nothing was left to do; in the callbacks
+ * that libuv calls last in uv_run (of handles that have closed, and of timers with UV_RUN_ONCE); and, whoever runs the
+ * two, in those of prepare handles that were started before the executor was made, for these come after the
+ * executor's. In other callbacks, and before the first uv_run, it is not needed. COIR_EINVAL, COIR_ETHREAD. */
 COIR_API int coir_uv_exec_attend(coir_exec *e);
 
 /* ---- streams: TCP and pipes ---- */
@@ -176,7 +178,8 @@ COIR_API int coir_uv_pipe_connect_until(coir_uv_stream **out, const char *name, 
 
 /* Listens at an address (port 0: at a free one; uv_tcp_getsockname tells which), or for a pipe under a name. The
  * system holds up to `backlog` connections that nobody has accepted yet. Does not wait, but must be called in a task,
- * also in a cancelled one.
+ * also in a cancelled one. The name of a Unix domain socket has up to 107 bytes on Linux; of a longer one libuv before
+ * 1.46 takes as many.
  * COIR_OK; COIR_ENOTTASK; COIR_EINVAL: an argument is NULL, or as above; COIR_ENOMEM; the system's: UV_EADDRINUSE,
  * UV_EACCES ... */
 COIR_API int coir_uv_tcp_listen(coir_uv_stream **out, const struct sockaddr *address, int backlog);
@@ -246,7 +249,7 @@ COIR_API int coir_uv_shutdown_until(coir_uv_stream *s, int64_t deadline);
 COIR_API int coir_uv_close(coir_uv_stream *s);
 
 /* Closes the stream if it is not closed, and frees it. NULL does nothing and is COIR_OK. Does not wait. COIR_EBUSY: a
- * task waits with it (coir_uv_close wakes that one; after it has returned the stream can be destroyed).
+ * task waits with it. (coir_uv_close ends the wait; once that task has had its turn the stream can be destroyed.)
  * COIR_ETHREAD. */
 COIR_API int coir_uv_destroy(coir_uv_stream *s);
 
@@ -275,8 +278,8 @@ COIR_API int coir_uv_udp_recv_until(coir_uv_udp *u, void *data, size_t size, str
                                     int64_t deadline);
 
 /* Sends one datagram to `to`, or, NULL, to whom the socket is connected (uv_udp_connect). May wait, where the system
- * has no room for it; if that was cancelled or timed out, the datagram is sent all the same, unless the socket is
- * closed. Errors as coir_uv_write; UV_EMSGSIZE: it is too large. */
+ * has no room for it; if that was cancelled or timed out, the datagram may be sent all the same. Errors as
+ * coir_uv_write; UV_EMSGSIZE: it is too large. */
 COIR_API int coir_uv_udp_send(coir_uv_udp *u, const void *data, size_t size, const struct sockaddr *to);
 COIR_API int coir_uv_udp_send_until(coir_uv_udp *u, const void *data, size_t size, const struct sockaddr *to,
                                     int64_t deadline);
@@ -409,7 +412,7 @@ COIR_API int coir_uv_signal_create(coir_uv_signal **out, int signum);
 COIR_API int coir_uv_signal_wait(coir_uv_signal *s);
 COIR_API int coir_uv_signal_wait_until(coir_uv_signal *s, int64_t deadline);
 
-/* The signal has its earlier action again, if no other waits for it. NULL does nothing and is COIR_OK. COIR_EBUSY: a
+/* The signal has its default action again, if no other waits for it. NULL does nothing and is COIR_OK. COIR_EBUSY: a
  * task waits; COIR_ETHREAD. */
 COIR_API int coir_uv_signal_destroy(coir_uv_signal *s);
 

@@ -41,16 +41,17 @@
 extern "C" {
 #endif
 
-/* One wait at a time, of one task. The program's memory, in place from before coir_wait_for is called until it returns:
- * a variable in the call that waits will do. Start from all zeros. */
+/* One wait at a time, of one task. The program's memory, in place from before coir_wait_for is called until it
+ * returns: a variable in the call that waits will do. Start from all zeros. */
 typedef struct coir_wait coir_wait;
 struct coir_wait {
     /* What the task does meanwhile, for reports of deadlocks: "reads from a socket". NULL: "waits". */
     const char *what;
 
-    /* Called when the deadline has come (`code` is COIR_ETIMEDOUT) or the task is cancelled (COIR_ECANCELED), once in a
-     * wait, by whatever the thread runs then. NULL: the wait ends with that code. Else it goes on until coir_wait_end is
-     * called, by this function or later: for what cannot be left while others work on it. It must not wait. */
+    /* Called when the deadline has come (`code` is COIR_ETIMEDOUT) or the task is cancelled (COIR_ECANCELED), once in
+     * a wait, by whatever the thread runs then. NULL: the wait ends with that code. Else it goes on until
+     * coir_wait_end is called, by this function or later: for what cannot be left while others work on it. It must not
+     * wait. */
     void (*give_up)(coir_wait *w, int code);
 
     /* The library's: who waits, or NULL; what coir_wait_end said while nobody did; and how far things are. */
@@ -64,16 +65,16 @@ struct coir_wait {
 COIR_API int coir_may_wait(void);
 
 /* Suspends the current task until coir_wait_end(w, code) is called, and returns that code; at once, if it was called
- * before, since the last wait. A deadline that has passed already is one that comes at once, after other tasks had their
- * turn. COIR_ETIMEDOUT, COIR_ECANCELED: the wait was given up, as `give_up` has it. At once: COIR_ENOTTASK,
+ * before, since the last wait. A deadline that has passed already is one that comes at once, after other tasks had
+ * their turn. COIR_ETIMEDOUT, COIR_ECANCELED: the wait was given up, as `give_up` has it. At once: COIR_ENOTTASK,
  * COIR_ECANCELED as coir_may_wait; COIR_EINVAL: `w` is NULL; COIR_EBUSY: a task waits with it. */
 COIR_API int coir_wait_for(coir_wait *w);
 COIR_API int coir_wait_for_until(coir_wait *w, int64_t deadline);
 
 /* Ends the wait: the task is put at the end of the queue, and its call returns `code`, which may be any number. If
  * nobody waits, the next wait with `w` returns at once. Does not wait; may be called in and outside of tasks, on the
- * executor's thread (from others, post a function that calls it). COIR_OK; COIR_EBUSY: it was ended before, and nobody
- * has waited since: that code stands; COIR_EINVAL: `w` is NULL; COIR_ETHREAD. */
+ * executor's thread (from others, post a function that calls it). COIR_OK; COIR_EBUSY: it was ended before while
+ * nobody waited, and nobody has since: that code stands; COIR_EINVAL: `w` is NULL; COIR_ETHREAD. */
 COIR_API int coir_wait_end(coir_wait *w, int code);
 
 #ifdef __cplusplus

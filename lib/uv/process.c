@@ -52,7 +52,7 @@ int coir_uv_process_spawn(coir_uv_process **out, const uv_process_options_t *opt
 
     if (error != COIR_OK)
         return error;
-    if (options == NULL || options->exit_cb != NULL)
+    if (options == NULL || options->file == NULL || options->exit_cb != NULL)
         return COIR_EINVAL;
     p = coir_uv__object_make(loop, sizeof *p, offsetof(coir_uv_process, handle));
     if (p == NULL)

@@ -57,12 +57,12 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *memory)
     } else if (count > 0) {
         s->starved = false;
         coir_uv__end(&s->reader, (int)count);
+        coir_uv__end_of_callback(loop); /* only here: libuv must not be told to read again in a callback that stopped it */
     } else if (count < 0) {
         s->read_result = count == UV_EOF ? COIR_UV__AT_END : coir_uv__error((int)count);
         stop_reading(s);
         coir_uv__end(&s->reader, code_of(s));
     } /* and 0 is a false alarm */
-    coir_uv__end_of_callback(loop);
 }
 
 static int start_reading(coir_uv_stream *s)

@@ -94,18 +94,21 @@ static void on_datagram(coir_uv_udp *u, ssize_t size, const struct sockaddr *fro
 
 static void on_receive_error(coir_uv_udp *u, int uv)
 {
+    stop_receiving(u); /* as libuv does itself on Windows */
     if (u->receiver == NULL)
         u->receive_error = coir_uv__error(uv);
     coir_uv__end(&u->receiver, coir_uv__error(uv));
 }
 
+/* No batch of tasks runs at the end of this: on Windows libuv must not be told to receive in the midst of it. */
 static void on_receive(uv_udp_t *handle, ssize_t size, const uv_buf_t *memory, const struct sockaddr *from,
                        unsigned flags)
 {
     coir_uv_udp *u = handle->data;
-    struct coir_uv__loop *loop = u->object.loop;
 
     (void)memory;
+    if (flags & UV_UDP_PARTIAL)
+        size = (ssize_t)u->size; /* it filled the memory; on Windows libuv's own number is not to be relied on */
     if (size == UV_ENOBUFS) {
         if (u->starved)
             stop_receiving(u);
@@ -115,7 +118,6 @@ static void on_receive(uv_udp_t *handle, ssize_t size, const uv_buf_t *memory, c
     } else if (from != NULL) {
         on_datagram(u, size, from, flags);
     } /* else there is nothing more */
-    coir_uv__end_of_callback(loop);
 }
 
 static int start_receiving(coir_uv_udp *u)
