@@ -4,15 +4,12 @@
 #include <config.h>
 
 #include <limits.h>
-#include <stddef.h>
 
 #include "job.h"
 
 static void on_fs(uv_fs_t *request)
 {
-    struct coir_uv__job *job = (struct coir_uv__job *)((char *)request - offsetof(struct coir_uv__job, request));
-
-    coir_uv__job_end(job, request->result < 0 ? (int)request->result : 0);
+    coir_uv__job_end(request->data, request->result < 0 ? (int)request->result : 0);
 }
 
 /* `valid`: all pointers are given. */

@@ -26,6 +26,7 @@ int coir_uv__job_begin(struct coir_uv__job *job, const char *what, bool valid, i
         return COIR_ETIMEDOUT;
     job->wait = (coir_wait){.what = what, .give_up = give_up};
     job->given_up = COIR_OK;
+    job->request.any.data = job;
     *out = loop->loop;
     return COIR_OK;
 }

@@ -33,7 +33,7 @@ void *coir_uv__object_make(struct coir_uv__loop *loop, size_t size, size_t handl
     memset(object, 0, size);
     object->size = size;
     object->loop = loop;
-    object->handle = (uv_handle_t *)((char *)object + handle);
+    object->handle = (uv_handle_t *)(void *)((char *)object + handle);
     list_object(loop, object);
     loop->references++;
     return object;

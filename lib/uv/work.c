@@ -3,32 +3,25 @@
 
 #include <config.h>
 
-#include <stddef.h>
-
 #include "job.h"
 
 struct work {
-    struct coir_uv__job job;
+    struct coir_uv__job job; /* first: the request's data points to both */
     coir_fn *fn;
     void *arg;
     void *result;
 };
 
-static struct work *work_of(uv_work_t *request)
-{
-    return (struct work *)((char *)request - offsetof(struct work, job.request));
-}
-
 static void on_thread(uv_work_t *request)
 {
-    struct work *work = work_of(request);
+    struct work *work = request->data;
 
     work->result = work->fn(work->arg);
 }
 
 static void on_done(uv_work_t *request, int status)
 {
-    coir_uv__job_end(&work_of(request)->job, status);
+    coir_uv__job_end(request->data, status);
 }
 
 int coir_uv_work_until(coir_fn *fn, void *arg, int64_t deadline, void **result)
