@@ -380,7 +380,7 @@ int coir_exec_run_ready(coir_exec *e)
 
     if (error != COIR_OK)
         return error;
-    if (!e->in_poller)
+    if (!e->in_poller || coir__thread_now()->exec != e)
         return COIR_EBUSY;
     if (coir__ready_count(e) == 0 || e->stopping)
         return COIR_OK;

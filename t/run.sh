@@ -13,7 +13,7 @@ trap 'rm -f "$list"' EXIT
 
 backends=${COIR_TEST_BACKENDS:?}
 case $T_FEW:$program in
-    1:*/uv_pool* | 1:*/uv_processes* | 1:*/uv_streams* | 1:*/uv_udp*) backends=${backends%% *} ;;
+    1:*/uv_loop* | 1:*/uv_pool* | 1:*/uv_processes* | 1:*/uv_streams* | 1:*/uv_udp*) backends=${backends%% *} ;;
 esac
 for backend in $backends; do
     COIR_BACKEND=$backend

@@ -537,6 +537,67 @@ START_TEST(a_generator_may_read_and_be_interrupted)
 }
 END_TEST
 
+/* ---- what was handed over by a write that was left ---- */
+
+/* Leaves a write in the middle, with bytes of it in the stream's buffer. */
+static void leave_a_write(coir_uv_stream *s)
+{
+    size_t written;
+
+    ck_assert_int_eq(coir_uv_write_until(s, flood_data, FLOOD, coir_now() + 20 * COIR_MILLISECOND, &written), COIR_ETIMEDOUT);
+    ck_assert_uint_gt(written, 0);
+}
+
+static void *lose_what_was_handed_over(void *arg)
+{
+    coir_uv_stream *s, *peer;
+
+    make_pair(&s, &peer);
+    leave_a_write(s);
+    expect_ok(coir_uv_destroy(peer));
+    coir_sleep(COIR_MILLISECOND); /* the loop sees that it is gone */
+    coir_sleep(COIR_MILLISECOND);
+    ck_assert(COIR_UV_IS_ERROR(coir_uv_shutdown(s)));
+    expect_ok(coir_uv_destroy(s));
+    return arg;
+}
+
+START_TEST(a_shutdown_tells_of_bytes_that_were_lost)
+{
+    if (t_is_wine())
+        T_SKIP("sockets of wine take all at once");
+    expect_ok(coir_uv_run(lose_what_was_handed_over, NULL, NULL, NULL));
+}
+END_TEST
+
+static void *shut_down_behind_a_write(void *arg)
+{
+    static char data[100000];
+    coir_uv_stream *s;
+    size_t total = 0;
+    coir_task *reader;
+
+    for (size_t i = 0; i < FLOOD; i++)
+        flood_data[i] = pattern(i);
+    make_pair(&s, &flooded);
+    leave_a_write(s);
+    ck_assert_int_eq(coir_uv_shutdown_until(s, coir_now() + 10 * COIR_MILLISECOND), COIR_ETIMEDOUT);
+    expect_ok(coir_spawn(&reader, NULL, drain, &total, NULL));
+    expect_ok(coir_await(reader, NULL)); /* it comes to the end */
+    ck_assert_uint_gt(total, 0);
+    ck_assert_int_lt(coir_uv_write(s, data, 1), COIR_OK);
+    expect_ok(coir_uv_destroy(s));
+    return arg;
+}
+
+START_TEST(the_end_comes_behind_what_a_write_has_left)
+{
+    if (t_is_wine())
+        T_SKIP("sockets of wine take all at once");
+    expect_ok(coir_uv_run(shut_down_behind_a_write, NULL, NULL, NULL));
+}
+END_TEST
+
 /* ---- a deadline that comes in the midst of a look at the clock ---- */
 
 static int looks, slow_look;
@@ -579,4 +640,6 @@ T_MAIN(a_conversation_goes_on_where_it_was_interrupted,
        work_is_done_or_not,
        datagrams_arrive_after_an_interrupted_receive,
        a_generator_may_read_and_be_interrupted,
+       a_shutdown_tells_of_bytes_that_were_lost,
+       the_end_comes_behind_what_a_write_has_left,
        a_sleep_ends_wherever_its_time_comes)

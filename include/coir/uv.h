@@ -44,12 +44,12 @@
  * Threads. A thing that these calls make belongs to the executor in whose task it was made, and so to its thread. In
  * another thread every call with it is COIR_ETHREAD, but one that may wait is COIR_ENOTTASK outside of tasks there as
  * well; in a task of another executor of the same thread, one that waits is COIR_EINVAL; in a task of an executor that
- * has no loop, so is everything.
+ * has no loop, so is what makes things.
  *
  * Deadlines. libuv's timers count milliseconds, so a deadline, and coir_sleep too, may be noticed up to a millisecond
  * late. A deadline that has passed already makes read, accept, receive, the waits for processes and signals try once:
- * what has happened by then is found, after one look at the loop. The other calls do what they can at once, or
- * nothing.
+ * what has happened by then is found, after one look at the loop (on Windows with libuv 1.44 or later). The other
+ * calls do what they can at once, or nothing.
  *
  * What a call uses. The memory that is given to a call is used only until the call returns, whatever it returns. A
  * read that was cancelled, or whose deadline came, has taken nothing: the next one finds all bytes. A call that could
@@ -189,9 +189,10 @@ COIR_API int coir_uv_pipe_listen(coir_uv_stream **out, const char *name, int bac
  * task at a time.
  * COIR_OK; COIR_ECLOSED: `listener` is closed, or was while this waited; COIR_EBUSY: another task accepts;
  * COIR_ETIMEDOUT; COIR_ECANCELED; COIR_ENOTTASK; COIR_ENOMEM; COIR_EINVAL: an argument is NULL, or it does not listen;
- * COIR_ETHREAD; the system's, such as UV_EMFILE; the listener is as good as before after any of these, and a server
- * sleeps a little and goes on. Out of descriptors, libuv closes connections as they come, and may tell nobody (1.44
- * does not, on Linux). One for which there was no memory is kept for the next accept. */
+ * COIR_ETHREAD; the system's, such as UV_EMFILE; the listener is as good as before after any of these (on Windows
+ * libuv gives it up if the system refuses to prepare more), and a server sleeps a little and goes on. Out of
+ * descriptors, libuv closes connections as they come, and may tell nobody (1.44 does not, on Linux). One for which
+ * there was no memory is kept for the next accept. */
 COIR_API int coir_uv_accept(coir_uv_stream *listener, coir_uv_stream **out);
 COIR_API int coir_uv_accept_until(coir_uv_stream *listener, coir_uv_stream **out, int64_t deadline);
 
@@ -205,9 +206,9 @@ COIR_API int coir_uv_pipe_create(coir_uv_stream **out);
 
 /* Waits until there is something to read, and reads what is there, `size` bytes at most (and not more than INT_MAX):
  * their number; or 0 at the end, when the peer has shut its side down, then and at every later call. With `size` 0 it
- * waits until another read would not wait, takes nothing and returns 0. May wait, and always lets the loop have a
- * look. What nobody reads stays with the system, whose buffers then make the peer wait: the library holds nothing
- * itself.
+ * waits until another read would not wait, takes nothing and returns 0. May wait, and lets the loop have a look, but
+ * for at the end. What nobody reads stays with the system, whose buffers then make the peer wait: the library holds
+ * nothing itself.
  * COIR_ECLOSED: the stream is closed, or was while this waited; COIR_EBUSY: another task reads; COIR_ETIMEDOUT;
  * COIR_ECANCELED; COIR_ENOTTASK; COIR_EINVAL: `s` or `data` is NULL, or it listens, or is not open; COIR_ETHREAD; the
  * system's, such as UV_ECONNRESET, then and at every later call. */
@@ -223,9 +224,9 @@ COIR_API int coir_uv_read_all_until(coir_uv_stream *s, void *data, size_t size, 
  * wait. May wait; a write that the system takes at once does not.
  *
  * On an error, and when it was cancelled or timed out, *written bytes have been handed over: they come to the peer,
- * unless the stream is closed before, and the following ones never do; so the next write goes on from there. `written`
- * may be NULL. (Up to 16 KiB of them may wait in a buffer of the stream's; the next write, be it of nothing, first
- * waits until they are with the system.)
+ * unless the stream is closed or the connection fails before, and the following ones never do; so the next write goes
+ * on from there. `written` may be NULL. (Up to 16 KiB of them may wait in a buffer of the stream's; the next write, be
+ * it of nothing, first waits until they are with the system.)
  * COIR_OK; COIR_ECLOSED: the stream is closed, or was while this waited; COIR_EBUSY: another task writes;
  * COIR_ETIMEDOUT; COIR_ECANCELED; COIR_ENOTTASK; COIR_ENOMEM; COIR_EINVAL: `s` or `data` is NULL, or it listens, or is
  * not open; COIR_ETHREAD; the system's: UV_EPIPE and UV_ECONNRESET when the peer is gone. */

@@ -79,7 +79,7 @@ static uint64_t milliseconds_until(const struct coir_uv__loop *loop, int64_t dea
     return distance / (uint64_t)COIR_MILLISECOND + (distance % (uint64_t)COIR_MILLISECOND != 0);
 }
 
-/* The loop's own time stands still between its iterations, so it is brought up to date before a timer counts from it. */
+/* The loop's time is up to date, for timers count from it. */
 static void arm(struct coir_uv__loop *loop, int64_t deadline)
 {
     if (deadline == loop->armed_for)
@@ -89,7 +89,6 @@ static void arm(struct coir_uv__loop *loop, int64_t deadline)
         uv_timer_stop(&loop->timer);
         return;
     }
-    uv_update_time(loop->loop);
     uv_timer_start(&loop->timer, on_timer, milliseconds_until(loop, deadline), 0);
 }
 
@@ -126,6 +125,7 @@ static int wait_for_events(void *context, int64_t deadline)
         run_loop(loop, UV_RUN_NOWAIT);
         return COIR_OK;
     }
+    uv_update_time(loop->loop); /* tasks have run since libuv has looked at the clock, from which it counts */
     arm(loop, deadline);
     run_loop(loop, UV_RUN_ONCE);
     return COIR_OK;
@@ -220,6 +220,7 @@ static void run_turn(struct coir_uv__loop *loop)
         loop->runs_tasks = true;
         coir_exec_run_once_until(loop->exec, 0);
         loop->runs_tasks = false;
+        uv_update_time(loop->loop);
     }
     lend(loop);
 }

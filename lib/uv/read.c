@@ -52,7 +52,8 @@ static void on_read(uv_stream_t *stream, ssize_t count, const uv_buf_t *memory)
     struct coir_uv__loop *loop = s->object.loop;
 
     (void)memory;
-    if (count == UV_ENOBUFS) {
+    /* While somebody reads, it is an error of the system's. */
+    if (count == UV_ENOBUFS && (s->reader == NULL || s->size == 0)) {
         on_no_memory(s);
     } else if (count > 0) {
         s->starved = false;
@@ -80,7 +81,7 @@ static int start_reading(coir_uv_stream *s)
 }
 
 /* May the caller read now? */
-static int check(const coir_uv_stream *s, const void *data, size_t size)
+static int check(coir_uv_stream *s, const void *data, size_t size)
 {
     int error = coir_uv__stream_may_wait(s, COIR_UV__CONNECTED);
 

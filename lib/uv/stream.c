@@ -80,21 +80,21 @@ int coir_uv_pipe_create(coir_uv_stream **out)
     return error == COIR_OK ? coir_uv__stream_make(loop, false, out) : error;
 }
 
-/* A pipe that was made for uv_spawn is open when that says so. */
-static int role_of(const coir_uv_stream *s)
+/* A pipe that was made for uv_spawn is open when libuv says so; and from then on, whatever becomes of it. */
+static void look_if_open(coir_uv_stream *s)
 {
     if (s->role == COIR_UV__UNUSED && (uv_is_readable(&s->handle.stream) || uv_is_writable(&s->handle.stream)))
-        return COIR_UV__CONNECTED;
-    return s->role;
+        s->role = COIR_UV__CONNECTED;
 }
 
-int coir_uv__stream_may_wait(const coir_uv_stream *s, int role)
+int coir_uv__stream_may_wait(coir_uv_stream *s, int role)
 {
     int error = coir_uv__object_may_wait((const struct coir_uv__object *)s);
 
     if (error != COIR_OK)
         return error;
-    return role_of(s) == role ? COIR_OK : COIR_EINVAL;
+    look_if_open(s);
+    return s->role == role ? COIR_OK : COIR_EINVAL;
 }
 
 static void close_stream(coir_uv_stream *s)

@@ -27,6 +27,7 @@ struct coir_uv_stream {
     bool reading;     /* libuv reads, or would if there were somebody to read for */
     bool starved;     /* there was something to read, and nobody to read it, since the last read */
     bool writing;     /* the chunk is on its way */
+    bool shuts;       /* the writer waits for the end of the own side, not for the chunk */
     bool in_read;     /* a call of several reads goes on, */
     bool in_write;    /* or of several writes: these come back to the stream after a wait, so it stays till then */
     int unaccepted;   /* connections that libuv has, and nobody has accepted yet: on POSIX one at most, and it takes no
@@ -57,6 +58,6 @@ struct coir_uv_stream {
 int coir_uv__stream_make(struct coir_uv__loop *loop, bool is_tcp, coir_uv_stream **out);
 
 /* stream.c: may the caller wait with this stream, which is to be of that role? */
-int coir_uv__stream_may_wait(const coir_uv_stream *s, int role);
+int coir_uv__stream_may_wait(coir_uv_stream *s, int role);
 
 #endif

@@ -109,7 +109,7 @@ static void on_receive(uv_udp_t *handle, ssize_t size, const uv_buf_t *memory, c
     (void)memory;
     if (flags & UV_UDP_PARTIAL)
         size = (ssize_t)u->size; /* it filled the memory; on Windows libuv's own number is not to be relied on */
-    if (size == UV_ENOBUFS) {
+    if (size == UV_ENOBUFS && u->receiver == NULL) { /* else it is an error of the system's */
         if (u->starved)
             stop_receiving(u);
         u->starved = true;

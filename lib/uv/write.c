@@ -46,16 +46,17 @@ static void advance(struct cursor *at, size_t size)
 /* What comes next, for one call of libuv, whose results are int: the number of pieces. */
 static unsigned int next_pieces(const struct cursor *at, uv_buf_t *out)
 {
-    size_t rest = at->pieces->len - at->offset;
-    unsigned int count = at->count < MOST_PIECES ? (unsigned int)at->count : MOST_PIECES;
+    size_t room = INT_MAX;
+    size_t offset = at->offset;
+    unsigned int count = 0;
 
-    memcpy(out, at->pieces, count * sizeof *out);
-    out->base += at->offset;
-    if (rest > INT_MAX) {
-        *out = uv_buf_init(out->base, INT_MAX);
-        return 1;
+    while (count < MOST_PIECES && count < at->count && room > 0) {
+        const uv_buf_t *piece = &at->pieces[count];
+        size_t size = piece->len - offset < room ? piece->len - offset : room;
+        out[count++] = uv_buf_init(piece->base + offset, (unsigned int)size);
+        offset = 0;
+        room -= size;
     }
-    *out = uv_buf_init(out->base, (unsigned int)rest);
     return count;
 }
 
@@ -79,9 +80,10 @@ static void on_written(uv_write_t *request, int status)
     coir_uv_stream *s = request->data;
 
     s->writing = false;
-    if (status != 0 && s->writer == NULL)
+    if (s->writer != NULL && !s->shuts)
+        coir_uv__end(&s->writer, coir_uv__error(status));
+    else if (status != 0)
         s->write_result = coir_uv__error(status);
-    coir_uv__end(&s->writer, coir_uv__error(status));
 }
 
 /* Fills the chunk and sends it on its way. */
@@ -113,15 +115,22 @@ static int start_chunk(coir_uv_stream *s, struct cursor *at)
     return COIR_OK;
 }
 
+/* What has become of a chunk that nobody waited for. */
+static int take_result(coir_uv_stream *s)
+{
+    int result = s->write_result;
+
+    s->write_result = COIR_OK;
+    return result;
+}
+
 static int wait_for_chunk(coir_uv_stream *s, int64_t deadline)
 {
     struct coir_uv__waiter waiter;
-    int result = s->write_result;
 
-    if (!s->writing) {
-        s->write_result = COIR_OK;
-        return result;
-    }
+    if (!s->writing)
+        return take_result(s);
+    s->shuts = false;
     return coir_uv__wait(&s->object, &s->writer, &waiter, "writes to a stream", deadline);
 }
 
@@ -162,7 +171,7 @@ static bool are_pieces(const uv_buf_t *pieces, size_t count)
     return true;
 }
 
-static int check(const coir_uv_stream *s)
+static int check(coir_uv_stream *s)
 {
     int error = coir_uv__stream_may_wait(s, COIR_UV__CONNECTED);
 
@@ -217,7 +226,10 @@ int coir_uv_write_until(coir_uv_stream *s, const void *data, size_t size, int64_
     if (error == COIR_OK && data != NULL && size > 0 && size <= INT_MAX && !s->writing && s->write_result == COIR_OK) {
         uv_buf_t piece = uv_buf_init((char *)data, (unsigned int)size);
         int result = uv_try_write(&s->handle.stream, &piece, 1);
-        done = result > 0 ? (size_t)result : 0;
+        if (result > 0)
+            done = (size_t)result;
+        else if (result != UV_EAGAIN)
+            error = coir_uv__error(result);
     }
     if (error == COIR_OK && (done < size || size == 0))
         error = write_rest(s, data, size, deadline, &done);
@@ -235,7 +247,9 @@ static void on_shutdown(uv_shutdown_t *request, int status)
 {
     coir_uv_stream *s = request->data;
 
-    coir_uv__end(&s->writer, coir_uv__error(status));
+    if (s->writer == NULL || !s->shuts)
+        return;
+    coir_uv__end(&s->writer, s->write_result != COIR_OK ? take_result(s) : coir_uv__error(status));
 }
 
 int coir_uv_shutdown_until(coir_uv_stream *s, int64_t deadline)
@@ -249,6 +263,7 @@ int coir_uv_shutdown_until(coir_uv_stream *s, int64_t deadline)
     error = uv_shutdown(&s->request.shutdown, &s->handle.stream, on_shutdown);
     if (error != 0)
         return coir_uv__error(error);
+    s->shuts = true;
     return coir_uv__wait(&s->object, &s->writer, &waiter, "shuts a stream down", deadline);
 }
 
