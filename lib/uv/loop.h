@@ -20,8 +20,10 @@
 
 #if defined(__GNUC__)
 #define COIR_UV__NOINLINE __attribute__((noinline))
+#define coir_uv__prefetch(address) __builtin_prefetch((address), 1)
 #else
 #define COIR_UV__NOINLINE
+#define coir_uv__prefetch(address) ((void)(address))
 #endif
 
 struct coir_uv__object;

@@ -37,6 +37,7 @@ struct coir_uv_stream {
 
     struct coir_uv__waiter *reader; /* or who accepts, or connects */
     struct coir_uv__waiter *writer; /* or who shuts down */
+    const void *task, *fiber;       /* who reads: to be prefetched */
     void *data;                     /* where the reader wants it; where the new stream is wanted */
     size_t size;
     struct coir_uv__chunk *chunk;
