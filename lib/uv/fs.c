@@ -3,8 +3,6 @@
 
 #include <config.h>
 
-#include <limits.h>
-
 #include "job.h"
 
 static void on_fs(uv_fs_t *request)
@@ -50,7 +48,7 @@ int coir_uv_fs_open(uv_file *out, const char *path, int flags, int mode)
 
 static uv_buf_t piece_of(const void *data, size_t size)
 {
-    return uv_buf_init((char *)data, size < INT_MAX ? (unsigned int)size : INT_MAX);
+    return uv_buf_init((char *)data, coir_uv__bounded(size));
 }
 
 int coir_uv_fs_read_until(uv_file file, void *data, size_t size, int64_t offset, int64_t deadline)

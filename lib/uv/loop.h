@@ -12,6 +12,7 @@
 #ifndef COIR_UV__LOOP_H
 #define COIR_UV__LOOP_H
 
+#include <limits.h>
 #include <stdbool.h>
 
 #include <coir/stack.h>
@@ -71,6 +72,12 @@ void coir_uv__end_of_callback(struct coir_uv__loop *loop);
 
 /* exec.c: gives up one reference. */
 void coir_uv__drop(struct coir_uv__loop *loop);
+
+/* A request to libuv has at most that many bytes, for results are int here. */
+static inline unsigned int coir_uv__bounded(size_t size)
+{
+    return size < INT_MAX ? (unsigned int)size : INT_MAX;
+}
 
 /* Has the deadline passed? */
 static inline bool coir_uv__is_past(int64_t deadline)

@@ -7,15 +7,7 @@
 
 #include <config.h>
 
-#include <limits.h>
-
 #include "stream.h"
-
-/* A request to libuv has at most that many bytes, for its results are int here. */
-static unsigned int bounded(size_t size)
-{
-    return size < INT_MAX ? (unsigned int)size : INT_MAX;
-}
 
 /* Among thousands of connections the reader has left the processor's caches. Libuv asks for memory just before its system
  * call, whose time hides that of bringing back what the read's end and the switch to the task touch: the heads of the
@@ -38,7 +30,7 @@ static void lend_memory(uv_handle_t *handle, size_t suggested, uv_buf_t *out)
     (void)suggested;
     if (s->reader != NULL)
         prefetch_reader(s);
-    *out = s->reader != NULL ? uv_buf_init(s->data, bounded(s->size)) : uv_buf_init(NULL, 0);
+    *out = s->reader != NULL ? uv_buf_init(s->data, coir_uv__bounded(s->size)) : uv_buf_init(NULL, 0);
 }
 
 static void stop_reading(coir_uv_stream *s)

@@ -97,13 +97,6 @@ int coir_uv__stream_may_wait(coir_uv_stream *s, int role)
     return s->role == role ? COIR_OK : COIR_EINVAL;
 }
 
-static void close_stream(coir_uv_stream *s)
-{
-    coir_uv__end(&s->reader, COIR_ECLOSED);
-    coir_uv__end(&s->writer, COIR_ECLOSED);
-    coir_uv__object_close(&s->object);
-}
-
 int coir_uv_close(coir_uv_stream *s)
 {
     int error = coir_uv__object_check((struct coir_uv__object *)s);
@@ -112,7 +105,9 @@ int coir_uv_close(coir_uv_stream *s)
         return error;
     if (s->object.closed)
         return COIR_ECLOSED;
-    close_stream(s);
+    coir_uv__end(&s->reader, COIR_ECLOSED);
+    coir_uv__end(&s->writer, COIR_ECLOSED);
+    coir_uv__object_close(&s->object);
     return COIR_OK;
 }
 

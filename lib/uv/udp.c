@@ -153,7 +153,7 @@ int coir_uv_udp_recv_until(coir_uv_udp *u, void *data, size_t size, struct socka
     if (error != COIR_OK)
         return error;
     u->data = data;
-    u->size = size < INT_MAX ? size : INT_MAX;
+    u->size = coir_uv__bounded(size);
     u->from = from;
     u->truncated = truncated;
     return coir_uv__wait(&u->object, &u->receiver, &waiter, "receives a datagram", deadline);

@@ -209,8 +209,8 @@ COIR_UV__NOINLINE static int write_rest(coir_uv_stream *s, const char *data, siz
     int error;
 
     do {
-        size_t step, now = size - *done < INT_MAX ? size - *done : INT_MAX;
-        uv_buf_t piece = uv_buf_init((char *)data + *done, (unsigned int)now);
+        size_t step;
+        uv_buf_t piece = uv_buf_init((char *)data + *done, coir_uv__bounded(size - *done));
         error = coir_uv_writev_until(s, &piece, 1, deadline, &step);
         *done += step;
     } while (error == COIR_OK && *done < size);
