@@ -8,6 +8,7 @@
 
 #include <coir/chan.h>
 #include <coir/error.h>
+#include <coir/exceptions.h>
 #include <coir/exec.h>
 #include <coir/fiber.h>
 #include <coir/gen.h>

@@ -253,7 +253,7 @@ template <class Base, class Callable> std::unique_ptr<Base> make_job(Callable &&
     return std::make_unique<job_of<Base, std::decay_t<Callable>>>(std::forward<Callable>(callable));
 }
 
-/* How often a fiber is cancelled that yields all the same, before it is dropped. */
+/* How often a fiber is cancelled that yields all the same, before it is unwound by force. */
 constexpr int cancels = 16;
 
 template <class Result> void *run_in_fiber(void *arg)
@@ -280,9 +280,9 @@ template <auto Destroy> struct deleter {
  * or anything that can be moved.
  *
  * The destructor ends a suspended fiber: its coir::this_fiber::yield throws coir::canceled, so that it unwinds.
- * Exceptions that it throws then are lost. If it suspends itself again it is cancelled again, 16 times in all; then it
- * is dropped as it stands, without unwinding. A fiber that cannot be destroyed, since it runs, waits in a task, or
- * belongs to another thread, is left as it is, with what it owns. */
+ * Exceptions that it throws then are lost. If it suspends itself again it is cancelled again, 16 times in all; then
+ * coir_destroy unwinds it by force. A fiber that cannot be destroyed, since it runs, waits in a task, or belongs to
+ * another thread, is left as it is, with what it owns. */
 template <class Result> class fiber {
 public:
     /* Nothing runs before the first resume. Errors: as coir_create. */

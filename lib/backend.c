@@ -10,6 +10,7 @@
 
 #include "backend.h"
 #include "os.h"
+#include "tools.h"
 
 /* COIR_BACKENDS(X) comes from configure: the backends of this build, the one to be preferred first. */
 #define DECLARE(name) extern const struct coir__backend coir__backend_##name;
@@ -22,15 +23,13 @@ static const struct coir__backend *const backends[] = {COIR_BACKENDS(ADDRESS)};
 
 _Atomic(const struct coir__backend *) coir__backend_chosen;
 struct coir__route coir__route;
-_Atomic unsigned char coir__detour;
 
-void coir__route_set(const struct coir__switches *switches)
+static void set_route(const struct coir__switches *switches)
 {
     atomic_store_explicit(&coir__route.in, switches->in, memory_order_relaxed);
     atomic_store_explicit(&coir__route.out, switches->out, memory_order_relaxed);
     atomic_store_explicit(&coir__route.over, switches->over, memory_order_relaxed);
     atomic_store_explicit(&coir__route.across, switches->across, memory_order_relaxed);
-    atomic_store_explicit(&coir__detour, !switches->entries, memory_order_relaxed);
 }
 
 /* The backend of that name, or the first for NULL, among those that can be used now. */
@@ -51,7 +50,9 @@ static void choose(void)
 
     if (backend == NULL)
         return;
-    coir__route_set(&backend->switches);
+    coir__tools_start();
+    set_route(&backend->switches);
+    coir__careful_choose(backend);
     atomic_store_explicit(&coir__backend_chosen, backend, memory_order_release);
 }
 

@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "exceptions.h"
+#include "likely.h"
+
 struct coir__stack;
 
 /* A side that is not running: what is needed to continue it. What the two words mean is the backend's affair. */
@@ -79,10 +82,6 @@ struct coir__backend {
     void (*fpenv_load)(const struct coir__fpenv *fpenv);
 };
 
-/* fiber.c: for a backend that can tell that the current fiber is being left by a forced unwinding (pthread_exit): its
- * resumer is the current one from now on. */
-void coir__fiber_unwound(void);
-
 /* Picks the backend unless one is picked: COIR_OK or COIR_ENOTSUP. */
 int coir__backend_choose(void);
 
@@ -94,36 +93,50 @@ static inline const struct coir__backend *coir__backend(void)
     return atomic_load_explicit(&coir__backend_chosen, memory_order_acquire);
 }
 
-/* Points the route at other routines, and tells the entries in assembly whether they may stand for them. */
-void coir__route_set(const struct coir__switches *switches);
-
-/* The route: the routines that every change of fiber goes through, the backend's own or those of careful.c, which do
- * more. Atomic since a thread may turn to the careful ones while others switch; a relaxed load is an ordinary one. */
+/* The routines of the backend in use. Relaxed, since who has fibers has chosen a backend before. */
 struct coir__route {
     _Atomic(coir__switch_fn *) in, out, over, across;
 };
 extern struct coir__route coir__route;
 
-/* Must public functions go through the route? Not 0: yes, also those that are in assembly. Relaxed like the route. */
-extern _Atomic unsigned char coir__detour;
+/* careful.c: are changes of fiber to take the routines below, or the backend's? Under the lock; a change of backend, or of
+ * what was asked for. */
+void coir__careful_choose(const struct coir__backend *backend);
 
-static inline int coir__route_in(struct coir__context *from, struct coir__context *to, int result)
+/* careful.c: the routines that do more. */
+coir__switch_fn coir__careful_in, coir__careful_out, coir__careful_over, coir__careful_across;
+
+/* The ways that every change of fiber takes. `watched` is what the current thread's record has under that name: while that is
+ * empty, which is the usual case, nothing is to be done but to change stacks. */
+static inline int coir__route_in(const struct coir__exceptions *watched, struct coir__context *from,
+                                 struct coir__context *to, int result)
 {
+    if (coir__unlikely(!coir__exceptions_empty(watched)))
+        return coir__careful_in(from, to, result);
     return atomic_load_explicit(&coir__route.in, memory_order_relaxed)(from, to, result);
 }
 
-static inline int coir__route_out(struct coir__context *from, struct coir__context *to, int result)
+static inline int coir__route_out(const struct coir__exceptions *watched, struct coir__context *from,
+                                  struct coir__context *to, int result)
 {
+    if (coir__unlikely(!coir__exceptions_empty(watched)))
+        return coir__careful_out(from, to, result);
     return atomic_load_explicit(&coir__route.out, memory_order_relaxed)(from, to, result);
 }
 
-static inline int coir__route_over(struct coir__context *from, struct coir__context *to, int result)
+static inline int coir__route_over(const struct coir__exceptions *watched, struct coir__context *from,
+                                   struct coir__context *to, int result)
 {
+    if (coir__unlikely(!coir__exceptions_empty(watched)))
+        return coir__careful_over(from, to, result);
     return atomic_load_explicit(&coir__route.over, memory_order_relaxed)(from, to, result);
 }
 
-static inline int coir__route_across(struct coir__context *from, struct coir__context *to, int result)
+static inline int coir__route_across(const struct coir__exceptions *watched, struct coir__context *from,
+                                     struct coir__context *to, int result)
 {
+    if (coir__unlikely(!coir__exceptions_empty(watched)))
+        return coir__careful_across(from, to, result);
     return atomic_load_explicit(&coir__route.across, memory_order_relaxed)(from, to, result);
 }
 

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* careful.c - switches that do more than change stacks: tell the program's hook, keep floating-point control apart.
+/* careful.c - switches that do more than change stacks: tell the program's hook, keep records of exceptions and
+ * floating-point control apart, tell sanitizers.
  *
- * They stand in the route between switch.c and the backend only while something asks for them, so who does not need
- * them does not pay. Like all else they do their work before the switch, on the side that leaves. */
+ * Changes of fiber come by here only while something asks for it, so who does not need them does not pay. Like all else they do their work before the switch, on the side that leaves; but AddressSanitizer wants
+ * to hear of the arrival too. */
 
 #include <config.h>
 
 #include <stddef.h>
 
 #include "fiber.h"
+#include "likely.h"
+#include "os.h"
+#include "thread.h"
+#include "tools.h"
 
 _Static_assert(offsetof(struct coir_fiber, context) == 0, "a context's address is its fiber's");
 
@@ -18,6 +23,7 @@ static struct {
 } hook;
 
 static _Atomic bool keeps_fpenv;
+static _Atomic bool keeps_exceptions;
 
 static coir_fiber *fiber_of(struct coir__context *context)
 {
@@ -58,26 +64,85 @@ static void leave_fpenv(coir_fiber *from)
     coir__backend()->fpenv_load(&from->outer_fpenv);
 }
 
-static int careful_in(struct coir__context *from, struct coir__context *to, int result)
+/* Leaves the record of exceptions with the side that it is of, and makes that of the other the thread's. From the first time
+ * that there is something to leave, it has to be looked at whenever a side is continued. */
+static void exchange_exceptions(coir_fiber *from, const coir_fiber *to)
 {
-    tell(from, to);
-    enter_fpenv(fiber_of(to));
-    return coir__backend()->switches.in(from, to, result);
+    struct coir__exceptions *record = coir__exceptions_of(coir__thread_here());
+
+    from->exceptions = *record;
+    if (coir__exceptions_empty(record) && coir__exceptions_empty(&to->exceptions))
+        return;
+    *record = to->exceptions;
+    if (!keeps_exceptions)
+        coir__careful_exceptions();
 }
 
-static int careful_out(struct coir__context *from, struct coir__context *to, int result)
+static bool is_left_for_good(const coir_fiber *f)
 {
-    tell(from, to);
-    leave_fpenv(fiber_of(from));
-    return coir__backend()->switches.out(from, to, result);
+    return f->life == COIR__DONE;
 }
 
-static int careful_over(struct coir__context *from, struct coir__context *to, int result)
+/* Tells tools that follow all switches of one from `from`, whose stack is noted elsewhere if it is left for good. */
+static void tell_tools(coir_fiber *from, coir_fiber *to)
+{
+    struct coir__thread *thread = coir__thread_here();
+
+    thread->left = from;
+    if (is_left_for_good(from))
+        coir__tools_leave_for_good(&thread->leaving, &to->stack);
+    else
+        coir__tools_leave(&from->stack, &to->stack);
+}
+
+/* On arrival; the thread may be another than that of the departure. Of the side that was left the tool tells where its
+ * stack lies, which is how the thread's own becomes known. */
+COIR__NOINLINE void coir__careful_arrive(void)
+{
+    struct coir__thread *thread = coir__thread_here();
+    struct coir__stack *left = thread->left->special & COIR__ROOT ? &thread->left->stack : NULL;
+
+    coir__tools_arrive(&thread->current->stack, left);
+}
+
+/* What is done before any change of fiber but for floating-point control. */
+static void depart(struct coir__context *from, struct coir__context *to)
 {
     tell(from, to);
+    exchange_exceptions(fiber_of(from), fiber_of(to));
+}
+
+/* Changes stacks. The one place in the library where something is done after a switch. */
+static int go(coir__switch_fn *change, struct coir__context *from, struct coir__context *to, int result)
+{
+    if (!coir__tools_follow)
+        return change(from, to, result);
+    tell_tools(fiber_of(from), fiber_of(to));
+    result = change(from, to, result);
+    coir__careful_arrive();
+    return result;
+}
+
+int coir__careful_in(struct coir__context *from, struct coir__context *to, int result)
+{
+    depart(from, to);
+    enter_fpenv(fiber_of(to));
+    return go(coir__backend()->switches.in, from, to, result);
+}
+
+int coir__careful_out(struct coir__context *from, struct coir__context *to, int result)
+{
+    depart(from, to);
+    leave_fpenv(fiber_of(from));
+    return go(coir__backend()->switches.out, from, to, result);
+}
+
+int coir__careful_over(struct coir__context *from, struct coir__context *to, int result)
+{
+    depart(from, to);
     leave_fpenv(fiber_of(from));
     enter_fpenv(fiber_of(to));
-    return coir__backend()->switches.over(from, to, result);
+    return go(coir__backend()->switches.over, from, to, result);
 }
 
 /* Enters a fiber of a task with all it is nested in: each that has control of its own is inside of what the next outer one
@@ -113,23 +178,29 @@ static void leave_chain(coir_fiber *from)
     }
 }
 
-static int careful_across(struct coir__context *from, struct coir__context *to, int result)
+int coir__careful_across(struct coir__context *from, struct coir__context *to, int result)
 {
     if (from == to)
         return result;
-    tell(from, to);
+    depart(from, to);
     if (keeps_fpenv) {
         leave_chain(fiber_of(from));
         enter_chain(fiber_of(to));
     }
-    return coir__backend()->switches.across(from, to, result);
+    return go(coir__backend()->switches.across, from, to, result);
 }
 
-static void update_route(void)
+void coir__careful_choose(const struct coir__backend *backend)
 {
-    static const struct coir__switches careful = {careful_in, careful_out, careful_over, careful_across, false};
+    coir__threads_watch(hook.function != NULL || keeps_fpenv || keeps_exceptions || coir__tools_follow ||
+                        !backend->switches.entries);
+}
 
-    coir__route_set(hook.function != NULL || keeps_fpenv ? &careful : &coir__backend()->switches);
+static void choose_again(void)
+{
+    coir__lock();
+    coir__careful_choose(coir__backend());
+    coir__unlock();
 }
 
 void coir__careful_fpenv(struct coir__fpenv *out)
@@ -139,8 +210,15 @@ void coir__careful_fpenv(struct coir__fpenv *out)
     coir__backend()->fpenv_read(out);
     if (!keeps_fpenv) {
         keeps_fpenv = true;
-        update_route();
+        choose_again();
     }
+}
+
+void coir__careful_exceptions(void)
+{
+    keeps_exceptions = true;
+    if (coir__backend() != NULL)
+        choose_again();
 }
 
 int coir_set_switch_hook(coir_switch_hook *function, void *context)
@@ -151,6 +229,6 @@ int coir_set_switch_hook(coir_switch_hook *function, void *context)
         return error;
     hook.function = function;
     hook.context = context;
-    update_route();
+    choose_again();
     return COIR_OK;
 }

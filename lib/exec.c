@@ -272,7 +272,7 @@ struct host {
     struct coir__thread *thread;
     coir_fiber *fiber;
     coir_exec *outer;
-    uint8_t special;
+    uint16_t special;
 };
 
 int coir__exec_check(const coir_exec *e)
@@ -306,7 +306,7 @@ static void end(coir_exec *e, const struct host *host)
     e->stopping = false; /* whatever it was to stop, it has */
     host->thread->exec = host->outer;
     if (!(host->special & COIR__HOST))
-        host->fiber->special &= (uint8_t)~COIR__HOST;
+        host->fiber->special &= (uint16_t)~COIR__HOST;
 }
 
 /* Runs turns until is_done(arg) is true: COIR_OK; or stop: STOPPED; or the deadline, after one turn at least:

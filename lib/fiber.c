@@ -9,43 +9,158 @@
 #include "fiber.h"
 #include "likely.h"
 #include "thread.h"
+#include "tools.h"
+#include "unwinding.h"
 
 static const coir_options no_options;
 
 static int check_options(const coir_options *opt)
 {
-    const unsigned known = COIR_KEEP_FPENV | COIR_MOVABLE | COIR_NO_GUARD;
+    const unsigned known = COIR_KEEP_FPENV | COIR_MOVABLE | COIR_NO_GUARD | COIR_NO_UNWIND;
 
     if ((opt->flags & ~known) != 0 || opt->reserved_flags != 0)
         return COIR_EINVAL;
     for (size_t i = 0; i < sizeof opt->reserved / sizeof opt->reserved[0]; i++)
         if (opt->reserved[i] != NULL)
             return COIR_EINVAL;
-    return opt->flags & COIR_MOVABLE ? COIR_ENOTSUP : COIR_OK;
+    return COIR_OK;
 }
 
-/* The first function on every fiber's stack. */
-COIR__HOT static void fiber_main(void)
+/* ---- ends before time ---- */
+
+/* What unwinding takes of the stack, with libgcc: two contexts, the state of a frame, and the programs that describe it. */
+#define UNWINDING_SIZE 4096
+
+/* How often a fiber's code may swallow its unwinding. */
+#define MOST_SWALLOWED 16
+
+/* Ends the current fiber whose frames are gone, or never will be. What they noted of exceptions is not the next fiber's. */
+static void end_without_frames(coir_fiber *f, void *result)
 {
-    coir_fiber *f = coir__thread_here()->current;
+    struct coir__exceptions *record = coir__exceptions_of(coir__thread_now());
 
-    coir__fiber_end(f, f->fn(f->arg));
+    if (!coir__exceptions_empty(record))
+        *record = (struct coir__exceptions){NULL, 0};
+    coir__fiber_end(f, result);
 }
 
-/* Ends the current fiber in the middle of its frames. This is the place to unwind them; for now they are dropped, which
- * memory checkers must be told of before the stack is used again. */
-static void drop_frames(coir_fiber *f, void *result)
+/* The current fiber is being left by the forced unwinding of pthread_exit: its resumer is the current one from now on. */
+static void leave_unwound(void)
+{
+    struct coir__thread *thread = coir__thread_now();
+    coir_fiber *f = thread->current;
+
+    f->life = COIR__CUT_SHORT;
+    thread->current = f->resumer;
+    if (f->special & COIR__TASK) /* with its executor */
+        thread->exec = &coir__no_exec;
+}
+
+/* Called when the first frame of a fiber is unwound: by us, or by the system's pthread_exit, which goes on. */
+static void first_frame_unwound(struct coir__unwinding *unwinding)
+{
+    if (unwinding->begun)
+        end_without_frames(unwinding->fiber, unwinding->result);
+    else
+        leave_unwound();
+}
+
+void coir__unwinding_stopped(struct coir__unwinding *unwinding)
+{
+    end_without_frames(unwinding->fiber, unwinding->result);
+}
+
+void coir__unwinding_swallowed(struct coir__unwinding *unwinding)
+{
+    unwinding->fiber->special &= (uint16_t)~COIR__ENDING;
+    unwinding->swallowed++;
+    coir__exceptions_of(coir__thread_now())->in_flight = unwinding->in_flight;
+}
+
+static bool can_unwind(const coir_fiber *f)
+{
+    volatile char here;
+
+    return !(f->flags & COIR_NO_UNWIND) && (uintptr_t)&here - (uintptr_t)f->stack.low >= UNWINDING_SIZE;
+}
+
+/* Destructors that ask are to see that the scope is not left as usual: an exception is in flight. */
+static void begin_unwinding(coir_fiber *f, void *result)
+{
+    struct coir__exceptions *record = coir__exceptions_of(coir__thread_now());
+    struct coir__unwinding *unwinding = f->unwinding;
+
+    if (!unwinding->begun)
+        unwinding->swallowed = 0;
+    unwinding->begun = true;
+    unwinding->fiber = f;
+    unwinding->result = result;
+    unwinding->in_flight = record->in_flight;
+    if (record != &coir__no_exceptions)
+        record->in_flight++;
+    f->special |= COIR__ENDING | COIR__UNWOUND;
+}
+
+COIR__NOINLINE void coir__fiber_unwind(coir_fiber *f, void *result)
 {
     if (f->stack.source == COIR__STACK_POOL)
-        f->stack.source = COIR__STACK_DROPPED;
-    coir__fiber_end(f, result);
+        f->stack.source = COIR__STACK_DROPPED; /* memory checkers are to forget what was on it */
+    if (can_unwind(f)) {
+        begin_unwinding(f, result);
+        coir__tools_unwind();
+        coir__unwind(f->unwinding);
+    }
+    end_without_frames(f, result);
+}
+
+COIR__NOINLINE void coir__fiber_unwind_again(coir_fiber *f)
+{
+    void *result = f->unwinding->result;
+
+    if (f->unwinding->swallowed < MOST_SWALLOWED)
+        coir__fiber_unwind(f, result);
+    else
+        end_without_frames(f, result);
 }
 
 /* Where a fiber continues when it is destroyed before its time. */
 static void end_interrupted(void)
 {
-    drop_frames(coir__thread_now()->current, NULL);
+    if (coir__tools_follow)
+        coir__careful_arrive();
+    coir__fiber_unwind(coir__thread_now()->current, NULL);
 }
+
+/* And where one starts whose frames are gone with its thread. */
+static void end_cut_short(void)
+{
+    if (coir__tools_follow)
+        coir__careful_arrive();
+    end_without_frames(coir__thread_now()->current, NULL);
+}
+
+/* ---- starting ---- */
+
+/* The first function on every fiber's stack. */
+COIR__HOT static void fiber_main(void)
+{
+    struct coir__unwinding unwinding COIR__AT_UNWINDING(first_frame_unwound);
+    coir_fiber *f = coir__thread_here()->current;
+    coir_fn *fn = f->fn;
+
+    coir__unwinding_prepare(&unwinding);
+    f->unwinding = &unwinding;
+    coir__fiber_end(f, fn(f->arg));
+}
+
+/* But this one, where somebody follows all switches. */
+static void fiber_main_followed(void)
+{
+    coir__careful_arrive();
+    fiber_main();
+}
+
+/* ---- making and releasing ---- */
 
 COIR__NOINLINE static void release_fiber_unusual(struct coir__thread *thread, coir_fiber *f)
 {
@@ -86,16 +201,17 @@ static void initialise(coir_fiber *f, coir_fn *fn, void *arg, const coir_options
     f->resumable_by = NULL;
     f->in = &f->unwanted;
     f->resume_code = COIR_OK;
-    f->special = 0;
+    f->special = opt->flags & COIR_MOVABLE ? COIR__MOVABLE : 0;
     f->life = COIR__NEW;
-    f->flags = (uint16_t)opt->flags;
+    f->flags = (uint8_t)opt->flags;
     f->fn = fn;
     f->arg = arg;
     f->data = opt->data;
+    f->exceptions = (struct coir__exceptions){NULL, 0};
 }
 
 /* Allocates a fiber with its name and stack, not yet known to any thread. */
-static inline int allocate_fiber(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt,
+static COIR__FORCE_INLINE int allocate_fiber(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt,
                                  coir_fiber **out)
 {
     coir_fiber *f = coir__handle_take(&thread->handles);
@@ -132,8 +248,11 @@ static COIR__FORCE_INLINE int make(struct coir__thread *thread, coir_fn *fn, voi
     if (coir__unlikely(f->flags & COIR_KEEP_FPENV))
         coir__careful_fpenv(&f->fpenv);
     f->serial = thread->next_serial++;
-    prepare(f, fiber_main);
-    coir__thread_adopt(thread, f);
+    prepare(f, coir__unlikely(coir__tools_follow) ? fiber_main_followed : fiber_main);
+    if (coir__unlikely(f->special & COIR__MOVABLE))
+        f->owner = &coir__thread_any;
+    else
+        coir__thread_adopt(thread, f);
     return COIR_OK;
 }
 
@@ -146,7 +265,7 @@ int coir__fiber_make(struct coir__thread *thread, const struct coir__keeper *kee
         error = make(thread, fn, arg, opt != NULL ? opt : &no_options, out);
     if (error != COIR_OK)
         return error;
-    (*out)->special = COIR__KEPT;
+    (*out)->special |= COIR__KEPT;
     (*out)->keeper = keeper;
     return COIR_OK;
 }
@@ -235,7 +354,7 @@ COIR__NOINLINE int coir_exit(void *result)
         return COIR_ECANCELED;
     if (f->special & COIR__HOST)
         return COIR_EBUSY;
-    drop_frames(f, result);
+    coir__fiber_unwind(f, result);
     return COIR_ECANCELED; /* not reached */
 }
 
@@ -255,6 +374,8 @@ COIR__NOINLINE int coir_cancel(coir_fiber *f, void **result)
     if (f == NULL)
         return COIR_EINVAL;
     error = coir__check_resumable(f, thread);
+    if (error == COIR_OK)
+        error = coir__thread_take_over(f, &thread);
     if (error != COIR_OK)
         return error;
     if (f->life == COIR__NEW) {
@@ -267,23 +388,12 @@ COIR__NOINLINE int coir_cancel(coir_fiber *f, void **result)
     return coir__enter(thread, f, NULL, result);
 }
 
-void coir__fiber_unwound(void)
-{
-    struct coir__thread *thread = coir__thread_now();
-    coir_fiber *f = thread->current;
-
-    f->life = COIR__CUT_SHORT;
-    thread->current = f->resumer;
-    if (f->special & COIR__TASK) /* with its executor */
-        thread->exec = &coir__no_exec;
-}
-
 /* Lets a fiber end by itself, on its own stack, from wherever it stands. */
 static void end_early(struct coir__thread *thread, coir_fiber *f, bool cut_short)
 {
     f->in = &f->unwanted; /* not into a frame, which may be gone */
     if (cut_short)
-        prepare(f, end_interrupted); /* from the top of its stack */
+        prepare(f, end_cut_short); /* from the top of its stack */
     else
         coir__backend()->interrupt(&f->context, end_interrupted);
     coir__enter(thread, f, NULL, NULL);
@@ -328,9 +438,13 @@ static int end_orphan(coir_fiber *f)
 static int end(coir_fiber *f)
 {
     struct coir__thread *thread = coir__thread_now();
+    int error;
 
     if (f->owner->ended)
         return end_orphan(f);
+    error = coir__thread_take_over(f, &thread);
+    if (error != COIR_OK)
+        return error;
     if (f->owner != thread)
         return COIR_ETHREAD;
     if (f->life != COIR__NEW && f->resumable_by == NULL)

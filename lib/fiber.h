@@ -9,11 +9,13 @@
 #include <coir/fiber.h>
 
 #include "backend.h"
+#include "exceptions.h"
 #include "stack.h"
 
 struct coir__thread;
 struct coir__deferred;
 struct coir__local;
+struct coir__unwinding;
 
 /* How far a fiber has got. Whether a started one is suspended, runs or waits follows from `resumable_by` and the
  * thread. */
@@ -24,15 +26,18 @@ enum coir__life {
     COIR__DONE
 };
 
-/* Why a fiber's yield or switch must take the slow path. */
+/* Why a fiber's yield or switch must take the slow path. In the low byte, why a generator's must. */
 enum coir__special {
     COIR__ROOT = 1,       /* no fiber: it stands for the thread */
-    COIR__ENDING = 2,     /* runs deferred functions or destructors of keys */
-    COIR__SUBSTITUTE = 4, /* took the place of `stands_for` by coir_switch */
-    COIR__DESTRUCTING = 8, /* runs destructors of keys: too late to defer anything */
-    COIR__KEPT = 16,       /* part of a construct (generator, task): only its keeper may continue or end it */
-    COIR__TASK = 32,       /* root of a task, or an executor's own: the last of the chain that waits as one */
-    COIR__HOST = 64        /* runs an executor, which calls the program: must not suspend under it */
+    COIR__ENDING = 2,     /* is being unwound, or runs deferred functions or destructors of keys */
+    COIR__UNWOUND = 4,    /* its frames are being unwound; without COIR__ENDING: they were, but the program's code swallowed
+                             that, and the next suspension does it again */
+    COIR__MOVABLE = 8,    /* COIR_MOVABLE: it leaves its thread when it suspends */
+    COIR__HOST = 64,      /* runs an executor, which calls the program: must not suspend under it */
+    COIR__SUBSTITUTE = 0x100, /* took the place of `stands_for` by coir_switch */
+    COIR__DESTRUCTING = 0x200, /* runs destructors of keys: too late to defer anything */
+    COIR__KEPT = 0x400, /* part of a construct (generator, task): only its keeper may continue or end it */
+    COIR__TASK = 0x800  /* root of a task, or an executor's own: the last of the chain that waits as one */
 };
 
 /* What a construct that is built on a fiber has to say about it. */
@@ -56,17 +61,20 @@ struct coir_fiber {
     void **out;                        /* where its resumer wants the next yield's value */
     void *unwanted;                    /* where those pointers lead when nobody wants the value */
     int resume_code;                   /* what its yields return: COIR_OK, or COIR_ECANCELED from a cancel on */
-    uint8_t special;                   /* enum coir__special, or-ed */
+    uint16_t special;                  /* enum coir__special, or-ed */
     uint8_t life;                      /* enum coir__life */
-    uint16_t flags;                    /* the options' */
+    uint8_t flags;                     /* the options' */
 
     uint64_t serial;               /* no other fiber of the process has it, before or after */
     uint64_t stands_for;           /* with COIR__SUBSTITUTE: the serial of the fiber whose resume waits. Not its address,
                                       which a new fiber may have once it is destroyed */
-    struct coir__thread *owner;    /* whose thread it is */
+    struct coir__thread *owner;    /* whose thread it is; coir__thread_any while it is movable and does not run */
     struct coir_fiber *next;       /* in its owner's list of live fibers */
     struct coir_fiber *previous;
-    coir_fn *fn;
+    union {
+        coir_fn *fn;                        /* until it starts */
+        struct coir__unwinding *unwinding;  /* from then on: in its first frame */
+    };
     void *arg;
     const struct coir__keeper *keeper; /* with COIR__KEPT; `arg` is then the construct's */
     char *name; /* its copy, or NULL */
@@ -74,6 +82,7 @@ struct coir_fiber {
     struct coir__stack stack;
     struct coir__deferred *deferred; /* what was deferred last */
     struct coir__local *locals;      /* values under keys, `local_count` of them */
+    struct coir__exceptions exceptions; /* while it does not run */
     unsigned local_count;
     struct coir__fpenv fpenv;       /* with COIR_KEEP_FPENV, while it does not run: its own */
     struct coir__fpenv outer_fpenv; /* and while it runs: its resumer's */
@@ -95,6 +104,16 @@ int coir__fiber_destroy(coir_fiber *f);
 /* fiber.c: the fiber has ended, but for the last switch off its stack. */
 void coir__fiber_done(struct coir__thread *thread, coir_fiber *f);
 
+/* fiber.c: unwinds the frames of the current fiber and ends it; the place to which all early ends lead. Does not return. */
+void coir__fiber_unwind(coir_fiber *f, void *result);
+
+/* fiber.c: for one that may not suspend, as COIR__UNWOUND says, since its end was swallowed: does the same once more. */
+static inline bool coir__must_unwind_again(const coir_fiber *f)
+{
+    return (f->special & (COIR__UNWOUND | COIR__ENDING)) == COIR__UNWOUND;
+}
+void coir__fiber_unwind_again(coir_fiber *f);
+
 /* fiber.c: ends the current fiber, from wherever it is called. Does not return. It is not declared so, like the others on
  * this way: compilers take calls that do not return for rare, and would set the way that each fiber ends apart. */
 void coir__fiber_end(coir_fiber *f, void *result);
@@ -111,6 +130,13 @@ int coir__leave(struct coir__thread *thread, coir_fiber *f, int code);
 /* defer.c, local.c: run, and forget, what the current fiber has deferred and the destructors of its keys. */
 void coir__deferred_run(coir_fiber *f);
 void coir__locals_destroy(coir_fiber *f);
+
+/* careful.c: from now on all changes of fiber look for records of exceptions that were left. */
+void coir__careful_exceptions(void);
+
+/* careful.c: to be called by what runs first in a fiber, or in place of what a switch would return to, if
+ * coir__tools_follow. */
+void coir__careful_arrive(void);
 
 /* careful.c: reads the floating-point control that a fiber of its own will start with. From now on every change of
  * fiber looks after it. */

@@ -71,18 +71,23 @@ int coir_gen_create(coir_gen **out, size_t item_size, coir_gen_fn *fn, void *arg
     return COIR_OK;
 }
 
-/* A generator that is not suspended in coir_gen_yield in this thread: a new one, one that has ended, or a mistake. */
+/* A generator that is not suspended in coir_gen_yield in this thread: a new one, a movable one, one that has ended, or a
+ * mistake. */
 COIR__NOINLINE static int next_unusual(coir_gen *g, void *item, struct coir__thread *thread)
 {
     coir_fiber *f;
+    int error;
 
     if (g == NULL)
         return COIR_EINVAL;
     f = g->fiber;
     if (f->life == COIR__DONE)
         return g->code;
-    if (f->life != COIR__NEW || f->owner != thread)
+    if (f->owner != &coir__thread_any && (f->life != COIR__NEW || f->owner != thread))
         return coir__check_resumable(f, thread);
+    error = coir__thread_take_over(f, &thread);
+    if (error != COIR_OK)
+        return error;
     g->item = item != NULL ? item : g->unwanted;
     return coir__enter(thread, f, NULL, NULL);
 }
@@ -100,13 +105,15 @@ COIR__HOT int COIR__ENTRY(gen_next)(coir_gen *g, void *item)
     f->resumable_by = NULL;
     f->resumer = resumer;
     thread->current = f;
-    return coir__route_in(&resumer->context, &f->context, COIR_OK);
+    return coir__route_in(coir__watched(thread), &resumer->context, &f->context, COIR_OK);
 }
 
-static int check_yield(const coir_gen *g, const void *item, const coir_fiber *f)
+static int check_yield(const coir_gen *g, const void *item, coir_fiber *f)
 {
     if ((f->special & COIR__ROOT) || (g != NULL && g->fiber != f))
         return COIR_ENOTFIBER;
+    if (coir__must_unwind_again(f))
+        coir__fiber_unwind_again(f);
     if (f->special & COIR__ENDING)
         return COIR_ECANCELED;
     if (f->special & COIR__HOST)
@@ -135,7 +142,7 @@ COIR__HOT int COIR__ENTRY(gen_yield)(coir_gen *g, const void *item)
     coir_fiber *resumer;
 
     if (coir__unlikely(g == NULL || item == NULL || g->fiber != f ||
-                       (f->special & (COIR__ENDING | COIR__HOST))))
+                       (f->special & (COIR__ENDING | COIR__UNWOUND | COIR__MOVABLE | COIR__HOST))))
         return yield_unusual(g, item);
     if (g->item_size == 8)
         memcpy(g->item, item, 8);
@@ -146,7 +153,7 @@ COIR__HOT int COIR__ENTRY(gen_yield)(coir_gen *g, const void *item)
     resumer = f->resumer;
     f->resumable_by = coir__kept_by(thread);
     thread->current = resumer;
-    return coir__route_out(&f->context, &resumer->context, 1);
+    return coir__route_out(coir__watched(thread), &f->context, &resumer->context, 1);
 }
 
 int coir_gen_destroy(coir_gen *g)

@@ -5,6 +5,7 @@
 
 #include <coir/error.h>
 
+#include "exceptions.h"
 #include "pool.h"
 
 /* How many stacks of a kind a pool holds before it gives half of them back; coir/stack.h states it. And how many it
@@ -19,7 +20,10 @@ int coir__pool_take(struct coir__pool *pool, unsigned kind, struct coir__slot **
     if (kind >= COIR__SLAB_KINDS)
         return COIR_ENOMEM;
     if (pool->kinds[kind].first == NULL) {
-        int error = coir__slab_take(kind, BATCH, &pool->kinds[kind].first, &pool->kinds[kind].count);
+        int error;
+
+        coir__exceptions_look(); /* here since it is seldom enough, and yet before many fibers are made */
+        error = coir__slab_take(kind, BATCH, &pool->kinds[kind].first, &pool->kinds[kind].count);
         if (error != COIR_OK)
             return error;
     }

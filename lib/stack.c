@@ -147,7 +147,7 @@ int coir__stack_take(struct coir__thread *thread, const coir_options *opt, struc
     int error = take(thread, opt, out);
 
     if (error == COIR_OK)
-        out->notice = coir__tools_stack_begin(out->low, out->size);
+        coir__tools_stack_begin(out);
     return error;
 }
 
@@ -155,7 +155,7 @@ void coir__stack_give(struct coir__thread *thread, struct coir__stack *stack)
 {
     struct coir__stack given = *stack; /* what is called below may put another in its place */
 
-    coir__tools_stack_end(given.low, given.size, given.notice);
+    coir__tools_stack_end(&given);
     stack->source = COIR__STACK_NONE;
     if (coir__stack_is_own(&given))
         coir__pool_give(&thread->pool, given.slot);

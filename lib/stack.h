@@ -36,6 +36,7 @@ struct coir__stack {
     uint16_t colour;   /* bytes at its top that stay unused, so that the tops of many stacks do not meet in the same
                           cache sets */
     uint32_t notice;   /* what memory checkers know it by */
+    void *tool;        /* what a sanitizer that follows switches knows the fiber on it by */
 };
 
 /* Most programs ask for the same stack again and again, so the one that was used last serves an equal request without

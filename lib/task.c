@@ -12,8 +12,11 @@
 
 COIR__NOINLINE int coir__why_not_wait(void)
 {
-    const coir_exec *e = coir__thread_here()->exec;
+    struct coir__thread *thread = coir__thread_here();
+    const coir_exec *e = thread->exec;
 
+    if (coir__must_unwind_again(thread->current))
+        coir__fiber_unwind_again(thread->current);
     return e->running == e->home ? COIR_ENOTTASK : COIR_ECANCELED;
 }
 
@@ -128,6 +131,8 @@ int coir__spawn(coir_task **out, coir_exec *e, const struct coir__keeper *keeper
         e = thread->exec;
     if (e == &coir__no_exec)
         return COIR_ENOTTASK;
+    if (opt != NULL && (opt->flags & COIR_MOVABLE))
+        return COIR_ENOTSUP;
     error = coir__thread_check(e->thread);
     if (error == COIR_OK)
         error = coir__exec_reserve(e);
@@ -257,7 +262,7 @@ static COIR__FORCE_INLINE void prefetch_ready(const coir_exec *e)
 /* May this yield be made like the last one, but for the limit? */
 static inline bool yields_again(const coir_exec *e, const coir_fiber *f)
 {
-    return e->running->yielder == f && !(f->special & COIR__ENDING);
+    return e->running->yielder == f && !(f->special & (COIR__ENDING | COIR__UNWOUND));
 }
 
 /* A first yield, where the turn ends, where the order is shuffled, or where the caller may not wait. */

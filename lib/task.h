@@ -111,7 +111,7 @@ static inline int coir__go_to(struct coir__thread *thread, coir_exec *e, coir_fi
 
     e->running = next;
     thread->current = to;
-    return coir__route_across(&from->context, &to->context, next->code);
+    return coir__route_across(coir__watched(thread), &from->context, &to->context, next->code);
 }
 
 static inline int coir__go_on(struct coir__thread *thread, coir_exec *e, coir_fiber *from)
@@ -147,7 +147,7 @@ static inline bool coir__may_wait(struct coir__caller *out)
     struct coir__thread *thread = coir__thread_here();
     coir_exec *e = thread->exec;
 
-    if (coir__unlikely(e->running->unwilling || (thread->current->special & COIR__ENDING)))
+    if (coir__unlikely(e->running->unwilling || (thread->current->special & (COIR__ENDING | COIR__UNWOUND))))
         return false;
     out->thread = thread;
     out->exec = e;

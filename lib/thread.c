@@ -9,9 +9,12 @@
 #include "likely.h"
 #include "os.h"
 #include "thread.h"
+#include "tools.h"
 
 struct coir__thread coir__no_thread = {
     .current = &coir__no_thread.root,
+    .watched = &coir__no_exceptions,
+    .exceptions = &coir__no_exceptions,
     .exec = &coir__no_exec,
     .root = {.special = COIR__ROOT},
     .handles = {.count = COIR__HANDLES_MOST}, /* so that it takes none */
@@ -22,11 +25,17 @@ struct coir__thread coir__thread_ended = {
     .ended = true,
     .root = {.special = COIR__ROOT},
 };
+struct coir__thread coir__thread_any = {
+    .current = &coir__thread_any.root,
+    .exec = &coir__no_exec,
+    .root = {.special = COIR__ROOT},
+};
 
 /* All records, and how many there have been, under the lock. Serials of fibers are a thread's number and, below it, a count
  * of its own: enough for a trillion fibers in each of sixteen million threads. */
 static struct coir__thread *threads;
 static uint64_t thread_count;
+static bool watch_always;
 #define SERIALS_OF_A_THREAD ((uint64_t)1 << 40)
 
 COIR__NOINLINE struct coir__thread *coir__thread_now(void)
@@ -34,9 +43,25 @@ COIR__NOINLINE struct coir__thread *coir__thread_now(void)
     return coir__thread_here();
 }
 
+/* A record that is never empty. */
+static const struct coir__exceptions never_empty = {NULL, 1};
+
+static void watch(struct coir__thread *thread)
+{
+    atomic_store_explicit(&thread->watched, watch_always ? &never_empty : thread->exceptions, memory_order_relaxed);
+}
+
+void coir__threads_watch(bool always)
+{
+    watch_always = always;
+    for (struct coir__thread *thread = threads; thread != NULL; thread = thread->next)
+        watch(thread);
+}
+
 static void list_thread(struct coir__thread *thread)
 {
     coir__lock();
+    watch(thread);
     thread->number = ++thread_count;
     thread->next_serial = thread->number * SERIALS_OF_A_THREAD;
     thread->next = threads;
@@ -100,6 +125,7 @@ static int make(struct coir__thread **out)
     thread->root.special = COIR__ROOT;
     thread->root.life = COIR__STARTED;
     thread->root.owner = thread;
+    coir__exceptions_enter(thread);
     error = enter_backend(thread);
     if (error == COIR_OK) {
         error = coir__os_set_thread(thread);
@@ -135,6 +161,18 @@ int coir__thread_make(struct coir__thread **out)
     return error;
 }
 
+int coir__thread_take_over(coir_fiber *f, struct coir__thread **thread)
+{
+    int error;
+
+    if (f->owner != &coir__thread_any)
+        return COIR_OK;
+    error = coir__thread_enter(thread);
+    if (error == COIR_OK)
+        coir__thread_adopt(*thread, f);
+    return error;
+}
+
 /* Leaves the thread's fibers behind. The record is about to be released, and another may be made in its place, so nothing
  * may point to it. */
 static void orphan_all(struct coir__thread *thread)
@@ -148,6 +186,7 @@ static void orphan_all(struct coir__thread *thread)
 
 void coir__thread_exit(struct coir__thread *thread)
 {
+    coir__tools_thread_end(&thread->root.stack);
     coir__thread_reclaim(thread);
     orphan_all(thread);
     coir__pool_trim(&thread->pool, 0);

@@ -12,16 +12,21 @@
 
 struct coir__thread {
     coir_fiber *current;         /* the fiber that runs, or &root */
+    _Atomic(const struct coir__exceptions *) watched; /* sends each change of fiber to careful.c while it is not empty: the
+                                                        next one, or a record that never is */
     struct coir_exec *exec;      /* the executor that runs in it, the innermost; or coir__no_exec */
+    _Alignas(64)                 /* or some of its words would lie across cache lines, for twice the time of a coir_create */
+    struct coir__stack leaving;  /* the stack of the fiber that ended last. It stood on it till its last switch was over,
+                                    so it is up to the next call that comes by to use it or give it back */
+    struct coir__handles handles;
+    struct coir__exceptions *exceptions; /* the C++ runtime's record of this thread, or coir__no_exceptions */
     uint64_t number;             /* no other thread of the process has it, before or after; from 1 */
     bool ended;                  /* there is no such thread any more */
     coir_fiber root;             /* stands for the thread itself, as resumer of its outermost fibers */
     coir_fiber *fibers;          /* its fibers that have not ended */
     uint64_t next_serial;        /* for its next fiber */
     unsigned selects;            /* how often it has called coir_select outside of tasks */
-    struct coir__stack leaving;  /* the stack of the fiber that ended last. It stood on it till its last switch was over,
-                                    so it is up to the next call that comes by to use it or give it back */
-    struct coir__handles handles;
+    coir_fiber *left;            /* the side that was left last, for tools that follow switches */
     size_t released;             /* handles that went to the allocator since coir_pool_trim last asked it for memory */
     struct coir__pool pool;
     struct coir__thread *next; /* in the list of all threads */
@@ -33,8 +38,21 @@ struct coir__thread {
 extern struct coir__thread coir__no_thread;
 extern struct coir__thread coir__thread_ended;
 
+/* The owner of movable fibers that do not run: any thread may have them. */
+extern struct coir__thread coir__thread_any;
+
 /* exec.c: what a thread's record has that runs no executor: one without tasks. */
 extern struct coir_exec coir__no_exec;
+
+/* Written by other threads too: thread.c, coir__threads_watch. */
+static inline const struct coir__exceptions *coir__watched(struct coir__thread *thread)
+{
+    return atomic_load_explicit(&thread->watched, memory_order_relaxed);
+}
+
+/* thread.c: under the lock: all threads, those to come too, go through careful.c at each change of fiber; or only when their records of
+ * exceptions are not empty. */
+void coir__threads_watch(bool always);
 
 /* The calling thread's record, coir__no_thread if it has none. Never inlined: the compiler must not keep its result, or
  * the address of the thread-local variable behind it, over a switch, after which the code may run in another thread. In
@@ -57,6 +75,10 @@ static inline int coir__thread_enter(struct coir__thread **out)
     *out = thread;
     return COIR_OK;
 }
+
+/* thread.c: makes a movable fiber that does not run the calling thread's, whose record, made if there is none, `*thread` is
+ * from then on; leaves all others alone. COIR_OK, COIR_ENOMEM, COIR_ENOTSUP. */
+int coir__thread_take_over(coir_fiber *f, struct coir__thread **thread);
 
 /* Is there still a thread of that number? */
 bool coir__thread_lives(uint64_t number);
@@ -110,13 +132,20 @@ static inline void coir__thread_drop(coir_fiber *f)
         f->next->previous = f->previous;
 }
 
+/* A movable fiber suspends: it is no thread's until one takes it over. */
+static inline void coir__thread_let_go(coir_fiber *f)
+{
+    coir__thread_drop(f);
+    f->owner = &coir__thread_any;
+}
+
 /* The last switch of a fiber that is done, to its resumer, whose call returns `code`. */
 static inline int coir__leave_for_good(struct coir__thread *thread, coir_fiber *f, int code)
 {
     coir_fiber *resumer = f->resumer;
 
     thread->current = resumer;
-    return coir__route_out(&f->context, &resumer->context, code);
+    return coir__route_out(coir__watched(thread), &f->context, &resumer->context, code);
 }
 
 #endif

@@ -10,17 +10,6 @@
 #include <stdexcept>
 #include <string>
 
-/* AddressSanitizer is not told of fibers yet: it takes the frames that an exception has left for ones that still are. */
-static bool misled()
-{
-    const char *tool = std::getenv("T_INSTRUMENTED");
-    return tool != nullptr && std::strcmp(tool, "asan") == 0;
-}
-
-#define SKIP_WHERE_MISLED \
-    if (misled())         \
-    return
-
 static int destroyed;
 
 struct counted {
@@ -52,7 +41,6 @@ static void *catch_from_below(void *depth)
 
 START_TEST(an_exception_is_caught_in_the_fiber_and_destructors_run)
 {
-    SKIP_WHERE_MISLED;
     void *result;
     coir_fiber *f = t_create(catch_from_below, T_VALUE(20));
     ck_assert_int_eq(coir_resume(f, nullptr, &result), COIR_DONE);
@@ -65,7 +53,6 @@ END_TEST
 /* Again on the same stack, shallow and deep by turns: what the system knows of how far it has grown must be right. */
 START_TEST(exceptions_come_from_any_depth_of_a_stack_that_is_used_again)
 {
-    SKIP_WHERE_MISLED;
     static const int depths[] = {3, 400, 10, 700, 0, 650, 5};
     for (int depth : depths) {
         void *result;
@@ -98,7 +85,6 @@ static void *throw_and_yield(void *arg)
 
 START_TEST(fibers_throw_by_turns)
 {
-    SKIP_WHERE_MISLED;
     enum { COUNT = 50 };
     coir_fiber *fibers[COUNT];
     int caught = 0;
@@ -130,7 +116,6 @@ static void *nest(void *depth)
 
 START_TEST(nested_fibers_throw_before_and_after_they_resume)
 {
-    SKIP_WHERE_MISLED;
     coir_fiber *f = t_create(nest, T_VALUE(20));
     ck_assert_int_eq(coir_resume(f, nullptr, nullptr), COIR_DONE);
     coir_destroy(f);
@@ -171,7 +156,6 @@ static void *use_large_frames(void *arg)
 
 START_TEST(large_frames_grow_the_stack_and_exceptions_leave_them)
 {
-    SKIP_WHERE_MISLED;
     for (int size = 1000; size < 300 * 1024; size *= 2) {
         void *result;
         coir_options opt = {};

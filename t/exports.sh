@@ -39,7 +39,7 @@ uv_header=$srcdir/include/coir/uv.h
 
 # Every private name that other objects could see begins with coir__: a static library keeps to its namespace too.
 private_names() { # of LIBRARY
-    ! ${NM:-nm} -g --defined-only "$1" | awk 'NF == 3 { print $3 }' | grep -v '^coir_' | grep -v '^\.refptr\.coir_'
+    ! ${NM:-nm} -g --defined-only "$1" | awk 'NF == 3 { print $3 }' | grep -v '^coir_' | grep -v -e '^\.refptr\.coir_' -e '^DW\.ref\.__'
 }
 
 private_uv_names() {

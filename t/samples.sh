@@ -34,13 +34,7 @@ in_readme() {
 
 plain_samples='executor game_loop handle hello iota lazy naps pipeline same_fringe sequence structured timeouts'
 if [ -x samples/iota_cpp ] || [ -x samples/iota_cpp.exe ]; then
-    plain_samples="$plain_samples iota_cpp lazy_cpp"
-    # AddressSanitizer is not told of fibers yet, and loses its way when one throws.
-    if [ "$T_INSTRUMENTED" = asan ]; then
-        skip throwing_task_cpp "a fiber that throws, under AddressSanitizer"
-    else
-        plain_samples="$plain_samples throwing_task_cpp"
-    fi
+    plain_samples="$plain_samples iota_cpp lazy_cpp throwing_task_cpp"
 fi
 executor_refuses() {
     for words in 0 x 1x '' '1 2'; do

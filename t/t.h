@@ -87,6 +87,16 @@ int t_run(const char *file, const t_case *cases, int count, int argc, char **arg
 /* True where this run's backend has that name. */
 bool t_backend_is(const char *name);
 
+/* Can this build of the library unwind the frames of fibers? */
+static inline bool t_unwinds(void)
+{
+#ifdef T_UNWINDS
+    return true;
+#else
+    return false;
+#endif
+}
+
 /* True under valgrind or a sanitizer, which make some things slow or different; the tests then do less of the same. */
 bool t_instrumented(void);
 

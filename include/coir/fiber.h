@@ -21,7 +21,8 @@
  * Rules for all that follows:
  *
  * Threads. A fiber belongs to the thread that created it: until it has ended, only that thread may resume, switch to,
- * cancel or destroy it; from another the call returns COIR_ETHREAD and changes nothing. A fiber that has ended gives
+ * cancel or destroy it; from another the call returns COIR_ETHREAD and changes nothing. With COIR_MOVABLE any thread
+ * may, while the fiber is new or suspended, and it then belongs to that thread. A fiber that has ended gives
  * COIR_EDEAD to all threads, and any may destroy it. All calls happen, and return, on the calling thread. When a thread
  * ends, fibers that it leaves behind are not unwound: a suspended one stays so for ever, and one that was running is
  * DONE. Any thread that has joined it may then destroy them, which runs what they have deferred. The functions that ask
@@ -36,8 +37,7 @@
  * nonvolatile), but the floating-point control words only with COIR_KEEP_FPENV. The signal mask is the thread's:
  * assembly does not touch it. On the ucontext backend the system keeps both the signal mask and the floating-point
  * control words for each fiber, whatever the options say; on Windows Fibers it keeps the floating-point control words
- * (wine does not). C++'s record of caught and flying exceptions is the thread's in this release: do not suspend inside
- * a catch block, nor in a destructor that runs for an exception.
+ * (wine does not). C++'s record of caught and flying exceptions is the fiber's on all backends (coir/exceptions.h).
  *
  * Fibers of others. The fiber of a generator (coir/gen.h), of a task or of an executor (coir/exec.h) is continued and
  * ended by its owner alone: coir_resume, coir_switch, coir_cancel and coir_destroy of it are COIR_EBUSY. A fiber that
@@ -109,10 +109,20 @@ enum coir_result {
                               control bits of MXCSR and the x87 control word); it starts with those of its creator.
                               Without the flag it shares those of whoever resumes it. Costs a few nanoseconds a switch,
                               in every fiber of the process once one has asked for it */
-#define COIR_MOVABLE 2u    /* may be resumed by any thread: not in this release, COIR_ENOTSUP */
+#define COIR_MOVABLE 2u    /* any thread may resume, switch to, cancel or destroy the fiber while it is new or suspended: it
+                              then moves there, until it is next suspended. Handing it over is the program's affair: what
+                              the last thread did with the fiber must happen before what the next one does (a mutex, a
+                              queue); two threads at once are undefined. Across a suspension the fiber's code must not
+                              keep addresses of thread-local variables, that of errno among them, which compilers do by
+                              themselves (coir/tls.h has the cure), nor the value of pthread_self, nor a lock that belongs
+                              to its thread. Fibers that it has created stay with the thread in which it did. A generator
+                              moves in the same way with coir_gen_next. Not for tasks, which stay with their executor:
+                              COIR_ENOTSUP there */
 #define COIR_NO_GUARD 4u   /* no guard under the stack: one that overflows then writes into other memory unseen. Saves
                               two mappings a fiber on Linux before 6.13; nothing there after. Has no effect on Windows,
                               where stacks grow by their guards */
+#define COIR_NO_UNWIND 8u  /* coir_destroy and coir_exit drop the fiber's frames without unwinding them: no destructor and no
+                              cleanup attribute in them runs */
 
 /* How to make a fiber. Start from all zeros: zero means the default. */
 typedef struct coir_options {
@@ -134,7 +144,7 @@ typedef struct coir_options {
  * NULL for all defaults; it is not needed after the call. The caller owns the fiber and frees it with coir_destroy.
  *
  * COIR_EINVAL: `out` or `fn` is NULL, a flag is unknown, a reserved member is not zero, or `stack` is misaligned or too
- * small. COIR_ENOMEM, COIR_EMAPS: no memory, or no mapping, for it. COIR_ENOTSUP: COIR_MOVABLE; `stack`, or
+ * small. COIR_ENOMEM, COIR_EMAPS: no memory, or no mapping, for it. COIR_ENOTSUP: `stack`, or
  * an allocator that has stacks of its own (coir_set_allocator), on the Windows Fibers backend; or COIR_BACKEND in the
  * environment names a backend that cannot be had. On error *out is as it was. */
 COIR_API int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_options *opt);
@@ -187,9 +197,10 @@ COIR_API void coir_prefetch(const coir_fiber *f);
  * COIR_SWITCHED; errors as with coir_resume. */
 COIR_API int coir_cancel(coir_fiber *f, void **result);
 
-/* Frees `f`. If it is suspended in the middle, or was left behind there by a thread that has ended, it first ends: its
- * deferred functions and the destructors of its keys run, on its stack, with coir_self() being `f`; and its frames are
- * dropped. In this release they are not unwound: no C++ destructor and no cleanup attribute in them runs. C code that
+/* Frees `f`. If it is suspended in the middle, or was left behind there by a thread that has ended, it first ends, on its
+ * stack and with coir_self() being `f`: its frames are unwound, so that C++ destructors and cleanup attributes in them run
+ * (coir/exceptions.h says which, and what stops it); then its deferred functions and the destructors of its keys. With
+ * COIR_NO_UNWIND frames are dropped instead, and so they are where nothing can unwind them. C code that
  * wants to clean up on COIR_ECANCELED needs coir_cancel before. NULL does nothing and is COIR_OK.
  *
  * COIR_EBUSY: it runs, or waits for a fiber that it resumed, or the thread is ending and was left through it.
@@ -198,16 +209,15 @@ COIR_API int coir_cancel(coir_fiber *f, void **result);
  * it was; after COIR_OK it is gone. */
 COIR_API int coir_destroy(coir_fiber *f);
 
-/* Ends the current fiber, from any depth of calls: its deferred functions run, then its resumer's coir_resume returns
- * COIR_DONE with `result`. The frames are dropped as by coir_destroy. Does not return but for an error: COIR_ENOTFIBER
+/* Ends the current fiber, from any depth of calls: its frames are unwound as by coir_destroy, its deferred functions run,
+ * then its resumer's coir_resume returns COIR_DONE with `result`. Does not return but for an error: COIR_ENOTFIBER
  * outside of any fiber, COIR_ECANCELED where the fiber is ending already, COIR_EBUSY in what an executor calls that
  * this fiber runs. */
 COIR_API int coir_exit(void *result);
 
 /* Notes fn(arg) to be run when the current fiber ends, in whatever way: on return, coir_exit or coir_destroy. What is
- * noted last runs first. Deferred functions run on the fiber's stack after its last frame is gone (in this release, on
- * coir_exit and coir_destroy: above frames that will not run again), so `arg` must not point to a local variable of the
- * fiber, and no exception may leave them. They may resume other fibers and defer more; suspending in one gives
+ * noted last runs first. Deferred functions run on the fiber's stack after its last frame is gone, so `arg` must not point
+ * to a local variable of the fiber, and no exception may leave them. They may resume other fibers and defer more; suspending in one gives
  * COIR_ECANCELED at once. COIR_ENOTFIBER; COIR_EINVAL: `fn` is NULL; COIR_ECANCELED: in the destructor of a key, which
  * comes after all deferred functions; COIR_ENOMEM. */
 COIR_API int coir_defer(void (*fn)(void *arg), void *arg);

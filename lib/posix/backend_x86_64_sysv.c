@@ -20,6 +20,9 @@
 LIES_AT(coir__context, saved, CONTEXT_SAVED);
 LIES_AT(coir__context, record, CONTEXT_RECORD);
 LIES_AT(coir__thread, current, THREAD_CURRENT);
+LIES_AT(coir__thread, watched, THREAD_WATCHED);
+LIES_AT(coir__exceptions, caught, EXCEPTIONS_CAUGHT);
+LIES_AT(coir__exceptions, in_flight, EXCEPTIONS_IN_FLIGHT);
 LIES_AT(coir_fiber, context, 0);
 LIES_AT(coir_fiber, resumable_by, FIBER_RESUMABLE_BY);
 LIES_AT(coir_fiber, resumer, FIBER_RESUMER);
@@ -31,7 +34,7 @@ LIES_AT(coir_fiber, special, FIBER_SPECIAL);
 LIES_AT(coir_gen, fiber, GEN_FIBER);
 LIES_AT(coir_gen, item, GEN_ITEM);
 LIES_AT(coir_gen, item_size, GEN_ITEM_SIZE);
-_Static_assert(COIR__ENDING == SPECIAL_ENDING && COIR__HOST == SPECIAL_HOST && COIR_YIELDED == YIELDED,
+_Static_assert((COIR__ENDING | COIR__UNWOUND | COIR__MOVABLE | COIR__HOST) == SPECIAL_OF_GENERATOR && COIR_YIELDED == YIELDED,
                "the assembly knows the values");
 
 coir__switch_fn coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over,
@@ -97,18 +100,15 @@ static void link(struct coir__context *context, const struct coir__context *resu
     put(context->record, 0, WORD((char *)resumer->saved + FRAME_RBP));
 }
 
-/* What unwinders ask at the trampoline. The forced unwinding of pthread_exit and pthread_cancel, which has no phase of
- * search and asks once, goes on into the resumer, whose thread ends. An exception that looks for a handler is told that
+/* What unwinders ask at the trampoline. The forced unwinding of pthread_exit and pthread_cancel goes on into the resumer,
+ * whose thread ends; the fiber's first function has taken note of it. An exception that looks for a handler is told that
  * there is none, so that a C++ runtime calls std::terminate with the fiber's stack intact. Types and meanings: Itanium
  * C++ ABI, exception handling, 1.3 to 1.6. */
 _Unwind_Reason_Code coir__x86_64_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
                                              struct _Unwind_Exception *exception, struct _Unwind_Context *context)
 {
     (void)version, (void)class, (void)exception, (void)context;
-    if (!(actions & _UA_FORCE_UNWIND))
-        return _URC_FATAL_PHASE1_ERROR;
-    coir__fiber_unwound();
-    return _URC_CONTINUE_UNWIND;
+    return actions & _UA_FORCE_UNWIND ? _URC_CONTINUE_UNWIND : _URC_FATAL_PHASE1_ERROR;
 }
 
 const struct coir__backend coir__backend_asm = {

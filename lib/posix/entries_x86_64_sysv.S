@@ -3,8 +3,8 @@
  * case, with the machine's switch in their midst.
  *
  * The C functions of entry.h are what these must do, and what they jump to in every unusual case: a mistake, a first resume,
- * a fiber that takes another's place, a size that is copied by a loop; and always while coir__detour says so, for other
- * backends, hooks, and floating-point control of fibers' own. So each begins with comparisons that change nothing, in
+ * a fiber that takes another's place, a size that is copied by a loop; and always while the record that the thread
+ * watches is not empty, for other backends, hooks, exceptions in flight, floating-point control of fibers' own. So each begins with comparisons that change nothing, in
  * which all arguments stay where they are.
  *
  * Why not leave it to C? A compiler's call of a switch costs some twenty instructions more a round trip: to load the
@@ -18,7 +18,6 @@
 #include "x86_64_sysv.h"
 #include "x86_64_sysv_frame.h"
 
-        .hidden coir__detour
         .hidden coir__thread_pointer
         .hidden coir__x86_64_end_record
 
@@ -48,10 +47,16 @@
 /* The thread's record to rax, by the initial-exec model: coir__thread_pointer's place among the thread's variables, and
  * what stands there. To be read before the switch only, after which the thread may be another. */
 .macro LOAD_THREAD
-        cmpb    $0, coir__detour(%rip)
-        jne     9f
         movq    coir__thread_pointer@gottpoff(%rip), %rax
         movq    %fs:(%rax), %rax
+.endm
+
+/* Not while the record that the thread watches says anything, which means that more is to be done than this. */
+.macro CHECK_WATCHED
+        movq    THREAD_WATCHED(%rax), %r8
+        movq    EXCEPTIONS_CAUGHT(%r8), %r9
+        orq     EXCEPTIONS_IN_FLIGHT(%r8), %r9
+        jnz     9f
 .endm
 
 /* Leaves `from` for `to`, as switch_in does: links the new fiber to our frame record. */
@@ -88,6 +93,7 @@
  *                 rdi            rsi          rdx               rcx: the current fiber */
 ENTRY coir_resume
         LOAD_THREAD
+        CHECK_WATCHED
         testq   %rdi, %rdi
         jz      9f
         cmpq    %rax, FIBER_RESUMABLE_BY(%rdi)
@@ -113,8 +119,9 @@ END coir_resume
  *                rdi          rsi                rcx: the current fiber, rdx: its resumer */
 ENTRY coir_yield
         LOAD_THREAD
+        CHECK_WATCHED
         movq    THREAD_CURRENT(%rax), %rcx
-        cmpb    $0, FIBER_SPECIAL(%rcx)
+        cmpw    $0, FIBER_SPECIAL(%rcx)
         jne     9f
         SAVE_REGISTERS
         movq    FIBER_RESUMER(%rcx), %rdx
@@ -133,6 +140,7 @@ END coir_yield
  *                   rdi          rsi             rdx: the generator's fiber, rcx: the current one */
 ENTRY coir_gen_next
         LOAD_THREAD
+        CHECK_WATCHED
         testq   %rdi, %rdi
         jz      9f
         testq   %rsi, %rsi
@@ -157,6 +165,7 @@ END coir_gen_next
  * Items of 8 bytes, numbers and pointers as they mostly are, are copied here. */
 ENTRY coir_gen_yield
         LOAD_THREAD
+        CHECK_WATCHED
         testq   %rdi, %rdi
         jz      9f
         testq   %rsi, %rsi
@@ -164,7 +173,7 @@ ENTRY coir_gen_yield
         movq    THREAD_CURRENT(%rax), %rcx
         cmpq    %rcx, GEN_FIBER(%rdi)
         jne     9f
-        testb   $(SPECIAL_ENDING | SPECIAL_HOST), FIBER_SPECIAL(%rcx)
+        testb   $SPECIAL_OF_GENERATOR, FIBER_SPECIAL(%rcx)
         jnz     9f
         cmpq    $8, GEN_ITEM_SIZE(%rdi)
         jne     9f

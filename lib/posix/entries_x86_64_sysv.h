@@ -6,6 +6,10 @@
 #define COIR__ENTRIES_X86_64_SYSV_H
 
 #define THREAD_CURRENT 0
+#define THREAD_WATCHED 8
+
+#define EXCEPTIONS_CAUGHT 0
+#define EXCEPTIONS_IN_FLIGHT 8
 
 #define FIBER_RESUMABLE_BY 16
 #define FIBER_RESUMER 24
@@ -19,8 +23,7 @@
 #define GEN_ITEM 8
 #define GEN_ITEM_SIZE 16
 
-#define SPECIAL_ENDING 2
-#define SPECIAL_HOST 64
+#define SPECIAL_OF_GENERATOR 0x4e    /* COIR__ENDING, COIR__UNWOUND, COIR__MOVABLE, COIR__HOST */
 #define YIELDED 1
 #define KEPT_BY 1                    /* what coir__kept_by adds to a thread's address */
 

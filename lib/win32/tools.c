@@ -5,13 +5,42 @@
 
 #include "tools.h"
 
-uint32_t coir__tools_stack_begin(void *low, size_t size)
+bool coir__tools_follow;
+
+void coir__tools_start(void)
 {
-    (void)low, (void)size;
-    return 0;
 }
 
-void coir__tools_stack_end(void *low, size_t size, uint32_t number)
+void coir__tools_stack_begin(struct coir__stack *stack)
 {
-    (void)low, (void)size, (void)number;
+    stack->notice = 0;
+}
+
+void coir__tools_stack_end(struct coir__stack *stack)
+{
+    (void)stack;
+}
+
+void coir__tools_unwind(void)
+{
+}
+
+void coir__tools_leave(struct coir__stack *from, const struct coir__stack *to)
+{
+    (void)from, (void)to;
+}
+
+void coir__tools_leave_for_good(struct coir__stack *from, const struct coir__stack *to)
+{
+    (void)from, (void)to;
+}
+
+void coir__tools_arrive(struct coir__stack *here, struct coir__stack *left)
+{
+    (void)here, (void)left;
+}
+
+void coir__tools_thread_end(struct coir__stack *stack)
+{
+    (void)stack;
 }

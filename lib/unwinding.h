@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* unwinding.h - the seam to the compiler's runtime: unwinds the frames of a fiber that ends before its time.
+ *
+ * unwinding.c fills it in where there is that runtime (libgcc's or LLVM's unwinder), unwinding_none.c elsewhere. A fiber's
+ * first function has a variable of type struct coir__unwinding with a cleanup attribute: so an unwinding, ours as well as
+ * that of pthread_exit, ends in a function of ours, with all frames below gone. */
+
+#ifndef COIR__UNWINDING_H
+#define COIR__UNWINDING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <coir/fiber.h>
+
+#ifdef COIR_UNWINDS
+#define COIR__AT_UNWINDING(function) __attribute__((cleanup(function)))
+#else
+#define COIR__AT_UNWINDING(function)
+#endif
+
+struct coir__unwinding {
+    _Alignas(16) uintptr_t exception[8]; /* the runtime's struct _Unwind_Exception, which must not lie among the frames that
+                                            are unwound */
+    coir_fiber *fiber;
+    void *result;       /* what the fiber ends with */
+    uintptr_t in_flight; /* how many exceptions were, before */
+    unsigned swallowed; /* how often the program's code has caught it and gone on; read by nobody before the first */
+    bool begun;
+};
+
+/* Must be called in the fiber's first function. */
+static inline void coir__unwinding_prepare(struct coir__unwinding *unwinding)
+{
+    unwinding->begun = false;
+}
+
+/* Unwinds the caller's frames up to the one that `unwinding` is in, where the function of COIR__AT_UNWINDING is called.
+ * Returns only if there is nothing that could unwind. */
+void coir__unwind(struct coir__unwinding *unwinding);
+
+/* ---- what it calls, in fiber.c ---- */
+
+/* It has come to a frame that it cannot unwind. Does not return. */
+void coir__unwinding_stopped(struct coir__unwinding *unwinding);
+
+/* The program's code has caught it, and goes on. */
+void coir__unwinding_swallowed(struct coir__unwinding *unwinding);
+
+#endif
