@@ -6,6 +6,7 @@
 #include "allocator.h"
 #include "event.h"
 #include "exec.h"
+#include "tools.h"
 
 struct coir__posted {
     struct coir__posted *next;
@@ -27,6 +28,7 @@ int coir_exec_post(coir_exec *e, void (*fn)(void *arg), void *arg)
         return COIR_ENOMEM;
     entry->fn = fn;
     entry->arg = arg;
+    coir__tools_publish(entry);
     event = e->event;
     coir__event_hold(event);
     before = atomic_load_explicit(&e->posted, memory_order_relaxed);
@@ -60,6 +62,7 @@ static struct coir__posted take_first(coir_exec *e)
     struct coir__posted *entry = e->taken;
     struct coir__posted copy = *entry;
 
+    coir__tools_observe(entry);
     e->taken = entry->next;
     coir__release(entry, sizeof *entry);
     return copy;

@@ -29,6 +29,11 @@ void coir__tools_stack_end(struct coir__stack *stack);
 /* The frames of the current fiber are about to be unwound. */
 void coir__tools_unwind(void);
 
+/* What this thread has written is to be seen by the one that calls observe with the same address afterwards: where the library
+ * sees to that by an atomic variable, which no tool knows of that has not instrumented the library. */
+void coir__tools_publish(void *address);
+void coir__tools_observe(void *address);
+
 /* ---- only if coir__tools_follow ---- */
 
 /* The switch that comes next goes from one stack to another, of which `low` and `size` are known. A thread's own has them

@@ -19,6 +19,13 @@ bool t_instrumented(void)
     return getenv("T_INSTRUMENTED") != NULL;
 }
 
+bool t_under(const char *tool)
+{
+    const char *instrumented = getenv("T_INSTRUMENTED");
+
+    return instrumented != NULL && strcmp(instrumented, tool) == 0;
+}
+
 coir_fiber *t_create(coir_fn *fn, void *arg)
 {
     coir_fiber *f = NULL;

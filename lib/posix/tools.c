@@ -30,6 +30,8 @@ extern void *__tsan_get_current_fiber(void) IF_THERE;
 extern void *__tsan_create_fiber(unsigned flags) IF_THERE;
 extern void __tsan_destroy_fiber(void *fiber) IF_THERE;
 extern void __tsan_switch_to_fiber(void *fiber, unsigned flags) IF_THERE;
+extern void __tsan_acquire(void *address) IF_THERE;
+extern void __tsan_release(void *address) IF_THERE;
 
 bool coir__tools_follow;
 
@@ -98,6 +100,18 @@ void coir__tools_unwind(void)
 {
     if (__asan_handle_no_return != NULL)
         __asan_handle_no_return();
+}
+
+void coir__tools_publish(void *address)
+{
+    if (__tsan_release != NULL)
+        __tsan_release(address);
+}
+
+void coir__tools_observe(void *address)
+{
+    if (__tsan_acquire != NULL)
+        __tsan_acquire(address);
 }
 
 /* In ThreadSanitizer a thread starts as a fiber too, which has a name while it is left. */
