@@ -20,7 +20,7 @@
 #define LARGEST_BYTES ((uint64_t)16 << 30)
 
 struct coir__slab {
-    struct coir__slab *next; /* in its kind's list of slabs that have free stacks, or in a list of unused ones */
+    struct coir__slab *next; /* in its kind's list of slabs that have free stacks, or of full ones; or of unused ones */
     struct coir__slab *previous;
     char *base;
     size_t guard;  /* bytes of guard below each stack, or 0 */
@@ -36,6 +36,7 @@ struct coir__slab {
 /* Of each kind: the slabs that have free stacks, and the number of stacks in all slabs. Under the lock. */
 static struct {
     struct coir__slab *available;
+    struct coir__slab *full; /* listed for leak checkers: others point into slabs, not to them */
     size_t count;
 } kinds[COIR__SLAB_KINDS];
 
@@ -128,10 +129,8 @@ static size_t next_count(unsigned kind)
     return count;
 }
 
-static void list_slab(struct coir__slab *slab)
+static void list_slab(struct coir__slab *slab, struct coir__slab **head)
 {
-    struct coir__slab **head = &kinds[slab->kind].available;
-
     slab->previous = NULL;
     slab->next = *head;
     if (slab->next != NULL)
@@ -139,12 +138,12 @@ static void list_slab(struct coir__slab *slab)
     *head = slab;
 }
 
-static void unlist_slab(struct coir__slab *slab)
+static void unlist_slab(struct coir__slab *slab, struct coir__slab **head)
 {
     if (slab->previous != NULL)
         slab->previous->next = slab->next;
     else
-        kinds[slab->kind].available = slab->next;
+        *head = slab->next;
     if (slab->next != NULL)
         slab->next->previous = slab->previous;
 }
@@ -166,7 +165,7 @@ static int add_slab(unsigned kind)
     if (slab == NULL)
         return COIR_ENOMEM;
     kinds[kind].count += count;
-    list_slab(slab);
+    list_slab(slab, &kinds[kind].available);
     return COIR_OK;
 }
 
@@ -206,8 +205,10 @@ static int take_one(unsigned kind, struct coir__slot **out)
     *out = slab->free;
     slab->free = slab->free->next;
     slab->taken++;
-    if (slab->taken == slab->count)
-        unlist_slab(slab);
+    if (slab->taken == slab->count) {
+        unlist_slab(slab, &kinds[kind].available);
+        list_slab(slab, &kinds[kind].full);
+    }
     return COIR_OK;
 }
 
@@ -243,7 +244,7 @@ static bool worth_keeping(const struct coir__slab *slab)
 
 static void remove_slab(struct coir__slab *slab, struct coir__slab **unused)
 {
-    unlist_slab(slab);
+    unlist_slab(slab, &kinds[slab->kind].available);
     kinds[slab->kind].count -= slab->count;
     slab->next = *unused;
     *unused = slab;
@@ -254,8 +255,10 @@ static void give_one(struct coir__slot *slot, struct coir__slab **unused)
     struct coir__slab *slab = slot->slab;
 
     put_free(slot);
-    if (slab->taken-- == slab->count)
-        list_slab(slab);
+    if (slab->taken-- == slab->count) {
+        unlist_slab(slab, &kinds[slab->kind].full);
+        list_slab(slab, &kinds[slab->kind].available);
+    }
     if (slab->taken == 0 && !worth_keeping(slab))
         remove_slab(slab, unused);
 }

@@ -38,8 +38,8 @@ void coir__tools_observe(void *address);
 
 /* The switch that comes next goes from one stack to another, of which `low` and `size` are known. A thread's own has them
  * here too: coir__tools_arrive has written them. For good: the fiber has ended. */
-void coir__tools_leave(struct coir__stack *from, const struct coir__stack *to);
-void coir__tools_leave_for_good(struct coir__stack *from, const struct coir__stack *to);
+void coir__tools_leave(struct coir__stack *from, struct coir__stack *to);
+void coir__tools_leave_for_good(struct coir__stack *from, struct coir__stack *to);
 
 /* The switch is over. What is known of the bounds of the stack that it came from is written to `left` unless that is
  * NULL. */

@@ -39,6 +39,8 @@ static void prepare(struct coir__context *context, const struct coir__stack *sta
     first->interrupt = NULL;
     /* No arguments: makecontext passes ints only. The entry asks the thread's record which fiber it is. */
     makecontext(&first->ucontext, entry, 0);
+    /* Nobody needs the size any more; AddressSanitizer would forget in each switch what it knows of so much stack. */
+    first->ucontext.uc_stack.ss_size = 0;
     context->saved = first;
 }
 

@@ -6,7 +6,10 @@
 #include <config.h>
 
 #include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
 
+#include "os.h"
 #include "tools.h"
 
 #ifdef HAVE_VALGRIND_MEMCHECK_H
@@ -19,11 +22,20 @@
 
 #define IF_THERE __attribute__((weak))
 
+/* Where the library itself is built with ThreadSanitizer: that would note the start of a function for one fiber and its end
+ * for another. */
+#if defined(__clang__)
+#define UNNOTED __attribute__((no_sanitize("thread"), noinline))
+#else
+#define UNNOTED __attribute__((no_sanitize_thread, noinline))
+#endif
+
 /* As sanitizer/common_interface_defs.h, asan_interface.h, lsan_interface.h and tsan_interface.h have them. */
 extern void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size) IF_THERE;
 extern void __sanitizer_finish_switch_fiber(void *fake_stack_save, const void **bottom_old, size_t *size_old) IF_THERE;
 extern void __asan_unpoison_memory_region(void const volatile *low, size_t size) IF_THERE;
 extern void __asan_handle_no_return(void) IF_THERE;
+extern void *__asan_addr_is_in_fake_stack(void *fake_stack, void *address, void **begin, void **end) IF_THERE;
 extern void __lsan_register_root_region(const void *low, size_t size) IF_THERE;
 extern void __lsan_unregister_root_region(const void *low, size_t size) IF_THERE;
 extern void *__tsan_get_current_fiber(void) IF_THERE;
@@ -45,17 +57,118 @@ static bool is_there_tsan(void)
     return __tsan_create_fiber != NULL && __tsan_switch_to_fiber != NULL;
 }
 
+/* ---- what AddressSanitizer's leak checker does not see ----
+ *
+ * With detect_stack_use_after_return locals lie in a place of the sanitizer's own, the fake stack, which each fiber has
+ * one of. The leak checker looks into those of the running sides only, and of a thread that runs a fiber it takes the
+ * fiber's stack for the thread's. So when the process exits, all that sides which are left hold is copied to where it looks. */
+
+/* A side that AddressSanitizer is told of. */
+struct side {
+    struct side *next;
+    struct side *previous;
+    void *fake;        /* its fake stack, while it is left */
+    const char *low;   /* its stack, as far as known */
+    size_t size;
+    const char *lowest; /* of its frames, while it is left; or NULL */
+};
+
+struct copy {
+    struct copy *next;
+    void *words[];
+};
+
+/* Under the lock. */
+static struct side *sides;
+static struct copy *copies;
+
+/* More than any switch pushes on the stack that it leaves. */
+#define BELOW_DEPARTURE 2048
+
+static struct side *add_side(const char *low, size_t size)
+{
+    struct side *side = calloc(1, sizeof *side);
+
+    if (side == NULL)
+        abort(); /* as the sanitizer itself would have */
+    side->low = low;
+    side->size = size;
+    coir__lock();
+    side->next = sides;
+    if (sides != NULL)
+        sides->previous = side;
+    sides = side;
+    coir__unlock();
+    return side;
+}
+
+static void remove_side(struct side *side)
+{
+    if (side == NULL)
+        return;
+    coir__lock();
+    if (side->previous != NULL)
+        side->previous->next = side->next;
+    else
+        sides = side->next;
+    if (side->next != NULL)
+        side->next->previous = side->previous;
+    coir__unlock();
+    free(side);
+}
+
+/* Word by word, for memcpy is the sanitizer's, which would find fault with what lies between locals. A frame on a fake
+ * stack is known by its address, which its function needs for its end. */
+__attribute__((no_sanitize_address)) static void copy_words(const char *low, const char *high, void *fake)
+{
+    void *const volatile *word = (void *const volatile *)(((uintptr_t)low + sizeof *word - 1) & ~(sizeof *word - 1));
+    size_t count = (size_t)(high - (const char *)word) / sizeof *word;
+    struct copy *copy = malloc(sizeof *copy + count * sizeof *word);
+
+    if (copy == NULL)
+        return;
+    copy->next = copies;
+    copies = copy;
+    for (size_t i = 0; i < count; i++) {
+        void *begin, *end;
+        copy->words[i] = word[i];
+        if (fake != NULL && __asan_addr_is_in_fake_stack(fake, copy->words[i], &begin, &end) != NULL)
+            copy_words(begin, end, NULL);
+    }
+}
+
+static void copy_what_is_left(void)
+{
+    coir__lock();
+    for (const struct side *side = sides; side != NULL; side = side->next)
+        if (side->lowest != NULL && side->size != 0)
+            copy_words(side->lowest, side->low + side->size, side->fake);
+    coir__unlock();
+}
+
+/* By atexit, since the leak checker's own turn comes before the destructors of libraries. */
 void coir__tools_start(void)
 {
     coir__tools_follow = is_there_asan() || is_there_tsan();
+    if (is_there_asan() && __lsan_register_root_region != NULL && __asan_addr_is_in_fake_stack != NULL)
+        atexit(copy_what_is_left);
 }
 
 /* A stack that was used once must not be used again before the tool has heard of its end. */
 static void follow(struct coir__stack *stack)
 {
-    stack->tool = is_there_tsan() ? __tsan_create_fiber(0) : NULL;
+    stack->tool = is_there_asan() ? add_side(stack->low, stack->size) : NULL;
     if (stack->source == COIR__STACK_POOL)
         stack->source = COIR__STACK_DROPPED;
+}
+
+static void unfollow(struct coir__stack *stack)
+{
+    if (is_there_asan())
+        remove_side(stack->tool);
+    else if (stack->tool != NULL && __tsan_destroy_fiber != NULL)
+        __tsan_destroy_fiber(stack->tool);
+    stack->tool = NULL;
 }
 
 /* LeakSanitizer looks for pointers in a thread's own stack only. */
@@ -91,8 +204,8 @@ void coir__tools_stack_end(struct coir__stack *stack)
     (void)VALGRIND_MAKE_MEM_UNDEFINED(stack->low, stack->size); /* what lay below the last frame is ordinary memory again */
     if (__asan_unpoison_memory_region != NULL)
         __asan_unpoison_memory_region(stack->low, stack->size);
-    if (coir__tools_follow && stack->tool != NULL && __tsan_destroy_fiber != NULL)
-        __tsan_destroy_fiber(stack->tool);
+    if (coir__tools_follow)
+        unfollow(stack);
 }
 
 /* As a throw does; the runtime's own functions that unwind are called from here, where nobody intercepts them. */
@@ -114,23 +227,42 @@ void coir__tools_observe(void *address)
         __tsan_acquire(address);
 }
 
-/* In ThreadSanitizer a thread starts as a fiber too, which has a name while it is left. */
-static void switch_tsan(struct coir__stack *from, const struct coir__stack *to)
+/* In ThreadSanitizer a thread starts as a fiber too, which has a name while it is left. Another one is made when it is first
+ * needed, since there cannot be many, and gcc's take most of a megabyte each. */
+UNNOTED static void switch_tsan(struct coir__stack *from, struct coir__stack *to)
 {
     if (from->tool == NULL)
         from->tool = __tsan_get_current_fiber();
+    if (to->tool == NULL)
+        to->tool = __tsan_create_fiber(0);
     __tsan_switch_to_fiber(to->tool, 0);
 }
 
-void coir__tools_leave(struct coir__stack *from, const struct coir__stack *to)
+/* The switch's own frames are to come: they hold what registers held. */
+static void leave_asan(struct coir__stack *from, const struct coir__stack *to)
+{
+    const char *here = __builtin_frame_address(0);
+    struct side *side = from->tool;
+
+    if (side == NULL)
+        from->tool = side = add_side(from->low, from->size);
+    coir__lock();
+    __sanitizer_start_switch_fiber(&side->fake, to->low, to->size);
+    side->lowest = here;
+    if (side->size != 0)
+        side->lowest = here - side->low > BELOW_DEPARTURE ? here - BELOW_DEPARTURE : side->low;
+    coir__unlock();
+}
+
+UNNOTED void coir__tools_leave(struct coir__stack *from, struct coir__stack *to)
 {
     if (is_there_asan())
-        __sanitizer_start_switch_fiber(&from->tool, to->low, to->size);
+        leave_asan(from, to);
     else
         switch_tsan(from, to);
 }
 
-void coir__tools_leave_for_good(struct coir__stack *from, const struct coir__stack *to)
+UNNOTED void coir__tools_leave_for_good(struct coir__stack *from, struct coir__stack *to)
 {
     end_root_region(from);
     if (is_there_asan())
@@ -139,23 +271,38 @@ void coir__tools_leave_for_good(struct coir__stack *from, const struct coir__sta
         switch_tsan(from, to);
 }
 
+/* The bounds of a thread's own stack. */
+static void learn_bounds(struct coir__stack *stack, const void *low, size_t size)
+{
+    struct side *side = stack->tool;
+
+    stack->low = (char *)low;
+    stack->size = size;
+    coir__lock();
+    side->low = low;
+    side->size = size;
+    side->lowest = side->lowest - side->low > BELOW_DEPARTURE ? side->lowest - BELOW_DEPARTURE : side->low;
+    coir__unlock();
+}
+
 void coir__tools_arrive(struct coir__stack *here, struct coir__stack *left)
 {
+    struct side *side = here->tool;
     const void *low;
     size_t size;
 
     if (!is_there_asan())
         return;
-    __sanitizer_finish_switch_fiber(here->tool, &low, &size);
-    if (left == NULL || (left->low == low && left->size == size))
-        return;
-    end_root_region(left);
-    left->low = (char *)low;
-    left->size = size;
-    begin_root_region(left); /* LeakSanitizer takes the fiber's stack for the thread's, if exit is called there */
+    coir__lock();
+    side->lowest = NULL;
+    coir__unlock();
+    __sanitizer_finish_switch_fiber(side->fake, &low, &size);
+    if (left != NULL && (left->low != low || left->size != size))
+        learn_bounds(left, low, size);
 }
 
 void coir__tools_thread_end(struct coir__stack *stack)
 {
-    end_root_region(stack);
+    if (coir__tools_follow && is_there_asan())
+        unfollow(stack);
 }

@@ -35,12 +35,12 @@ void coir__tools_observe(void *address)
     (void)address;
 }
 
-void coir__tools_leave(struct coir__stack *from, const struct coir__stack *to)
+void coir__tools_leave(struct coir__stack *from, struct coir__stack *to)
 {
     (void)from, (void)to;
 }
 
-void coir__tools_leave_for_good(struct coir__stack *from, const struct coir__stack *to)
+void coir__tools_leave_for_good(struct coir__stack *from, struct coir__stack *to)
 {
     (void)from, (void)to;
 }
