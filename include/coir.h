@@ -16,6 +16,7 @@
 #include <coir/stack.h>
 #include <coir/sync.h>
 #include <coir/time.h>
+#include <coir/tls.h>
 #include <coir/version.h>
 #include <coir/wait.h>
 

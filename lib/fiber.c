@@ -57,7 +57,7 @@ static void leave_unwound(void)
 }
 
 /* Called when the first frame of a fiber is unwound: by us, or by the system's pthread_exit, which goes on. */
-static void first_frame_unwound(struct coir__unwinding *unwinding)
+void coir__unwinding_arrived(struct coir__unwinding *unwinding)
 {
     if (unwinding->begun)
         end_without_frames(unwinding->fiber, unwinding->result);
@@ -144,7 +144,7 @@ static void end_cut_short(void)
 /* The first function on every fiber's stack. */
 COIR__HOT static void fiber_main(void)
 {
-    struct coir__unwinding unwinding COIR__AT_UNWINDING(first_frame_unwound);
+    struct coir__unwinding unwinding COIR__UNWINDING_ARRIVES;
     coir_fiber *f = coir__thread_here()->current;
     coir_fn *fn = f->fn;
 

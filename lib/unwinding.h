@@ -15,9 +15,9 @@
 #include <coir/fiber.h>
 
 #ifdef COIR_UNWINDS
-#define COIR__AT_UNWINDING(function) __attribute__((cleanup(function)))
+#define COIR__UNWINDING_ARRIVES __attribute__((cleanup(coir__unwinding_arrived)))
 #else
-#define COIR__AT_UNWINDING(function)
+#define COIR__UNWINDING_ARRIVES
 #endif
 
 struct coir__unwinding {
@@ -36,11 +36,14 @@ static inline void coir__unwinding_prepare(struct coir__unwinding *unwinding)
     unwinding->begun = false;
 }
 
-/* Unwinds the caller's frames up to the one that `unwinding` is in, where the function of COIR__AT_UNWINDING is called.
- * Returns only if there is nothing that could unwind. */
+/* Unwinds the caller's frames up to the one that `unwinding` is in, where COIR__UNWINDING_ARRIVES has
+ * coir__unwinding_arrived called. Returns only if there is nothing that could unwind. */
 void coir__unwind(struct coir__unwinding *unwinding);
 
 /* ---- what it calls, in fiber.c ---- */
+
+/* The frame that `unwinding` is in is being unwound: by coir__unwind, and then it does not return; or by somebody else. */
+void coir__unwinding_arrived(struct coir__unwinding *unwinding);
 
 /* It has come to a frame that it cannot unwind. Does not return. */
 void coir__unwinding_stopped(struct coir__unwinding *unwinding);

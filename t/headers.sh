@@ -10,10 +10,34 @@ cxx_flags="-Wold-style-cast -Wzero-as-null-pointer-constant"
 # compiles COMPILER STANDARD LANGUAGE MORE-FLAGS: all headers, one by one
 compiles() {
     for header in coir.h coir/api.h coir/chan.h coir/error.h coir/exec.h coir/fiber.h coir/gen.h coir/local.h \
-        coir/stack.h coir/sync.h coir/time.h coir/version.h coir/wait.h; do
+        coir/stack.h coir/sync.h coir/time.h coir/tls.h coir/version.h coir/wait.h; do
         printf '#include <%s>\ntypedef int not_empty;\n' "$header" | $1 -x "$3" "-std=$2" $flags $4 - || { echo "$header: $1 -std=$2"; return 1; }
     done
+    printf '%s\n' "$thread_locals" | $1 -x "$3" "-std=$2" $flags $4 - ||
+        { echo "thread-local variables: $1 -std=$2"; return 1; }
 }
+
+# What coir/tls.h makes of each sort of type has to be good, too.
+thread_locals='#include <coir/tls.h>
+typedef double row[4];
+typedef int function(int);
+extern long others;
+int use(int n);
+COIR_THREAD_LOCAL(int, depth);
+COIR_THREAD_LOCAL(const char *, text);
+COIR_THREAD_LOCAL(row, numbers);
+COIR_THREAD_LOCAL(function *, callee);
+COIR_THREAD_LOCAL_DECLARE(row, shared);
+COIR_THREAD_LOCAL_DEFINE(row, shared);
+COIR_THREAD_LOCAL_OTHER(long, own, others);
+int use(int n)
+{
+    *COIR_THREAD_LOCAL_ADDRESS(depth) += n;
+    *COIR_THREAD_LOCAL_ADDRESS(text) = "text";
+    (*COIR_THREAD_LOCAL_ADDRESS(shared))[n] = (*COIR_THREAD_LOCAL_ADDRESS(numbers))[n];
+    ++*COIR_THREAD_LOCAL_ADDRESS(own);
+    return (*COIR_THREAD_LOCAL_ADDRESS(callee))(n);
+}'
 
 # libuv's header uses what POSIX has, which a compiler that is told to be strict hides.
 compiles_uv() { # COMPILER STANDARD LANGUAGE MORE-FLAGS

@@ -156,6 +156,15 @@ typedef struct {
 t_thread_key t_thread_key_create(void (*destroy)(void *value));
 void t_thread_key_set(t_thread_key key, void *value);
 
+/* A mutex with one condition: who waits gives the mutex up until another wakes all that wait. */
+typedef struct t_monitor t_monitor;
+t_monitor *t_monitor_create(void);
+void t_monitor_destroy(t_monitor *m);
+void t_monitor_enter(t_monitor *m);
+void t_monitor_leave(t_monitor *m);
+void t_monitor_wait(t_monitor *m);
+void t_monitor_wake(t_monitor *m);
+
 /* Readable and writable pages; at `address`, or anywhere for 0. */
 size_t t_page_size(void);
 void *t_map(uintptr_t address, size_t size);

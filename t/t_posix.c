@@ -123,6 +123,48 @@ void t_thread_key_set(t_thread_key key, void *value)
     ck_assert_int_eq(pthread_setspecific((pthread_key_t)key.number, value), 0);
 }
 
+struct t_monitor {
+    pthread_mutex_t mutex;
+    pthread_cond_t condition;
+};
+
+t_monitor *t_monitor_create(void)
+{
+    t_monitor *m = malloc(sizeof *m);
+
+    ck_assert_ptr_nonnull(m);
+    pthread_mutex_init(&m->mutex, NULL);
+    pthread_cond_init(&m->condition, NULL);
+    return m;
+}
+
+void t_monitor_destroy(t_monitor *m)
+{
+    pthread_cond_destroy(&m->condition);
+    pthread_mutex_destroy(&m->mutex);
+    free(m);
+}
+
+void t_monitor_enter(t_monitor *m)
+{
+    pthread_mutex_lock(&m->mutex);
+}
+
+void t_monitor_leave(t_monitor *m)
+{
+    pthread_mutex_unlock(&m->mutex);
+}
+
+void t_monitor_wait(t_monitor *m)
+{
+    pthread_cond_wait(&m->condition, &m->mutex);
+}
+
+void t_monitor_wake(t_monitor *m)
+{
+    pthread_cond_broadcast(&m->condition);
+}
+
 size_t t_page_size(void)
 {
     return (size_t)sysconf(_SC_PAGESIZE);

@@ -200,6 +200,47 @@ void t_thread_key_set(t_thread_key key, void *value)
     ck_assert(FlsSetValue(key.number, value));
 }
 
+struct t_monitor {
+    CRITICAL_SECTION section;
+    CONDITION_VARIABLE condition;
+};
+
+t_monitor *t_monitor_create(void)
+{
+    t_monitor *m = malloc(sizeof *m);
+
+    ck_assert_ptr_nonnull(m);
+    InitializeCriticalSection(&m->section);
+    InitializeConditionVariable(&m->condition);
+    return m;
+}
+
+void t_monitor_destroy(t_monitor *m)
+{
+    DeleteCriticalSection(&m->section);
+    free(m);
+}
+
+void t_monitor_enter(t_monitor *m)
+{
+    EnterCriticalSection(&m->section);
+}
+
+void t_monitor_leave(t_monitor *m)
+{
+    LeaveCriticalSection(&m->section);
+}
+
+void t_monitor_wait(t_monitor *m)
+{
+    SleepConditionVariableCS(&m->condition, &m->section, INFINITE);
+}
+
+void t_monitor_wake(t_monitor *m)
+{
+    WakeAllConditionVariable(&m->condition);
+}
+
 /* ---- memory ---- */
 
 size_t t_page_size(void)

@@ -297,6 +297,7 @@ void coir__tools_arrive(struct coir__stack *here, struct coir__stack *left)
     side->lowest = NULL;
     coir__unlock();
     __sanitizer_finish_switch_fiber(side->fake, &low, &size);
+    side->fake = NULL; /* if the thread ends in this fiber, the sanitizer takes it with the thread */
     if (left != NULL && (left->low != low || left->size != size))
         learn_bounds(left, low, size);
 }
