@@ -7,6 +7,7 @@
 #define COIR_H
 
 #include <coir/chan.h>
+#include <coir/debug.h>
 #include <coir/error.h>
 #include <coir/exceptions.h>
 #include <coir/exec.h>

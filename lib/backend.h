@@ -15,6 +15,7 @@
 #include "exceptions.h"
 #include "likely.h"
 
+struct coir__registers;
 struct coir__stack;
 
 /* A side that is not running: what is needed to continue it. What the two words mean is the backend's affair. */
@@ -75,6 +76,12 @@ struct coir__backend {
     /* Lets a walk of a fiber's stack go on into `resumer`, which is suspended there whenever the fiber runs, although it
      * did not switch into it. NULL where walks end at the fiber's first function. */
     void (*link)(struct coir__context *context, const struct coir__context *resumer);
+
+    /* Fills in the registers of a suspended side that has started, as they will be when it continues, in the form that this
+     * system's walker of stacks wants (registers.h). NULL in a build without a walker. */
+    void (*registers)(const struct coir__context *context, struct coir__registers *out);
+    const char *end_of_walks; /* the return address of the call of `entry`, where a walk of a fiber's stack is to end; or
+                                 NULL */
 
     /* Reads the running side's floating-point control, and loads another. Both NULL where the switch itself keeps it for
      * every context. */

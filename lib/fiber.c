@@ -142,13 +142,13 @@ static void end_cut_short(void)
 /* ---- starting ---- */
 
 /* The first function on every fiber's stack. */
-COIR__HOT static void fiber_main(void)
+COIR__HOT void coir__fiber_main(void)
 {
     struct coir__unwinding unwinding COIR__UNWINDING_ARRIVES;
     coir_fiber *f = coir__thread_here()->current;
     coir_fn *fn = f->fn;
 
-    coir__unwinding_prepare(&unwinding);
+    coir__unwinding_prepare(&unwinding, fn);
     f->unwinding = &unwinding;
     coir__fiber_end(f, fn(f->arg));
 }
@@ -157,7 +157,7 @@ COIR__HOT static void fiber_main(void)
 static void fiber_main_followed(void)
 {
     coir__careful_arrive();
-    fiber_main();
+    coir__fiber_main();
 }
 
 /* ---- making and releasing ---- */
@@ -248,7 +248,7 @@ static COIR__FORCE_INLINE int make(struct coir__thread *thread, coir_fn *fn, voi
     if (coir__unlikely(f->flags & COIR_KEEP_FPENV))
         coir__careful_fpenv(&f->fpenv);
     f->serial = thread->next_serial++;
-    prepare(f, coir__unlikely(coir__tools_follow) ? fiber_main_followed : fiber_main);
+    prepare(f, coir__unlikely(coir__tools_follow) ? fiber_main_followed : coir__fiber_main);
     if (coir__unlikely(f->special & COIR__MOVABLE))
         f->owner = &coir__thread_any;
     else
@@ -267,6 +267,7 @@ int coir__fiber_make(struct coir__thread *thread, const struct coir__keeper *kee
         return error;
     (*out)->special |= COIR__KEPT;
     (*out)->keeper = keeper;
+    (*out)->created_by = NULL;
     return COIR_OK;
 }
 
@@ -289,6 +290,7 @@ COIR__HOT int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_o
     error = make(thread, fn, arg, opt, &f);
     if (coir__unlikely(error != COIR_OK))
         return error;
+    f->created_by = COIR__CALLER;
     *out = f;
     return COIR_OK;
 }

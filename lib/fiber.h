@@ -76,6 +76,7 @@ struct coir_fiber {
         struct coir__unwinding *unwinding;  /* from then on: in its first frame */
     };
     void *arg;
+    const void *created_by;        /* where in the program: what the call of coir_create or the like returns to; or NULL */
     const struct coir__keeper *keeper; /* with COIR__KEPT; `arg` is then the construct's */
     char *name; /* its copy, or NULL */
     void *data;
@@ -97,6 +98,9 @@ static inline struct coir__thread *coir__kept_by(const struct coir__thread *thre
 /* fiber.c: makes a fiber, not yet known to the program, for a keeper or for NULL; the rest as coir_create. */
 int coir__fiber_make(struct coir__thread *thread, const struct coir__keeper *keeper, coir_fn *fn, void *arg,
                      const coir_options *opt, coir_fiber **out);
+
+/* fiber.c: the first function on every fiber's stack. */
+void coir__fiber_main(void);
 
 /* fiber.c: destroys a fiber for its keeper; the rest as coir_destroy. */
 int coir__fiber_destroy(coir_fiber *f);

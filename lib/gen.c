@@ -67,6 +67,7 @@ int coir_gen_create(coir_gen **out, size_t item_size, coir_gen_fn *fn, void *arg
         coir__release(g, size_of(item_size));
         return error;
     }
+    g->fiber->created_by = COIR__CALLER;
     *out = g;
     return COIR_OK;
 }

@@ -130,7 +130,7 @@ int coir_group_spawn(coir_group *g, coir_group_fn *fn, void *arg, const coir_opt
         return COIR_EINVAL;
     if (g->code != COIR_OK)
         return COIR_ECANCELED;
-    error = coir__spawn(&task, g->exec, &group_keeper, run_task, (void (*)(void))fn, arg, opt);
+    error = coir__spawn(&task, g->exec, &group_keeper, run_task, (void (*)(void))fn, arg, opt, COIR__CALLER);
     if (error != COIR_OK)
         return error;
     task->detached = true;

@@ -14,9 +14,12 @@
  * and calls of it are left out, unless it is forced to be inline, which happens before. */
 #define coir__prefetch(address) __builtin_prefetch(address)
 #define COIR__FORCE_INLINE inline __attribute__((always_inline))
+/* What the call of the function that says so returns to; NULL: not known. */
+#define COIR__CALLER __builtin_return_address(0)
 /* The parameter of that number, from 1, is a format as printf's, for the arguments from `first` on. */
 #define COIR__FORMAT(number, first) __attribute__((format(printf, number, first)))
 #else
+#define COIR__CALLER ((void *)0)
 #define COIR__FORMAT(number, first)
 #define coir__prefetch(address) ((void)(address))
 #define COIR__FORCE_INLINE inline

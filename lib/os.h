@@ -9,6 +9,7 @@
 #define COIR__OS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct coir__thread;
@@ -31,6 +32,9 @@ int64_t coir__os_now(void);
 
 /* Gives memory back to the system that malloc holds and nobody uses, where the system has a call for it. */
 void coir__os_trim_heap(void);
+
+/* Writes to a file descriptor, on Windows to one of the C runtime's. What it does not take is lost. */
+void coir__os_write(int fd, const char *text, size_t size);
 
 /* The environment's value, or NULL; always NULL where the program runs with rights that its user does not have. */
 const char *coir__os_getenv(const char *name);

@@ -121,7 +121,7 @@ static void initialise(coir_task *task, coir_exec *e)
 }
 
 int coir__spawn(coir_task **out, coir_exec *e, const struct coir__keeper *keeper, coir_fn *main, void (*fn)(void), void *arg,
-                const coir_options *opt)
+                const coir_options *opt, const void *caller)
 {
     struct coir__thread *thread = coir__thread_here();
     coir_task *task;
@@ -149,6 +149,7 @@ int coir__spawn(coir_task **out, coir_exec *e, const struct coir__keeper *keeper
         give_memory(e, task);
         return error;
     }
+    task->root->created_by = caller;
     task->root->special |= COIR__TASK;
     task->root->resumer = e->loop;
     task->leaf = task->root;
@@ -199,7 +200,10 @@ int coir__task_abandon(coir_task *task)
 {
     int error;
 
-    task->root->life = COIR__STARTED; /* else it would end without its keeper */
+    if (task->root->life == COIR__NEW) {
+        task->root->life = COIR__STARTED; /* else it would end without its keeper */
+        task->root->flags |= COIR_NO_UNWIND; /* there is nothing */
+    }
     error = coir__fiber_destroy(task->root);
     if (error == COIR_OK)
         task->root = NULL;
@@ -227,7 +231,7 @@ int coir_spawn(coir_task **out, coir_exec *e, coir_fn *fn, void *arg, const coir
 {
     if (fn == NULL)
         return COIR_EINVAL;
-    return coir__spawn(out, e, &task_keeper, run_task, (void (*)(void))fn, arg, opt);
+    return coir__spawn(out, e, &task_keeper, run_task, (void (*)(void))fn, arg, opt, COIR__CALLER);
 }
 
 /* ---- yielding and parking ---- */

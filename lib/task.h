@@ -75,9 +75,10 @@ static inline int coir__task_check(const coir_task *t)
     return t != NULL ? coir__thread_check(t->exec->thread) : COIR_EINVAL;
 }
 
-/* task.c: makes a task that waits for its first turn. `main` gets the task, and calls fn(arg). */
+/* task.c: makes a task that waits for its first turn. `main` gets the task, and calls fn(arg). `caller` is where in the
+ * program that is asked for. */
 int coir__spawn(coir_task **out, coir_exec *e, const struct coir__keeper *keeper, coir_fn *main, void (*fn)(void), void *arg,
-                const coir_options *opt);
+                const coir_options *opt, const void *caller);
 
 /* task.c: what each task's first function does first. */
 void coir__task_begin(coir_task *task);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "allocator.h"
+#include "crash.h"
 #include "likely.h"
 #include "os.h"
 #include "thread.h"
@@ -111,6 +112,24 @@ static void leave_backend(struct coir__thread *thread)
         backend->leave_thread(&thread->root.context, &thread->current->context);
 }
 
+/* Tells everybody of the record who has to know of it, if that can be done in whole. */
+static int enter(struct coir__thread *thread)
+{
+    int error = enter_backend(thread);
+
+    if (error != COIR_OK)
+        return error;
+    error = coir__crash_new_thread(thread);
+    if (error == COIR_OK) {
+        error = coir__os_set_thread(thread);
+        if (error == COIR_OK)
+            return COIR_OK;
+        coir__crash_leave_thread(thread);
+    }
+    leave_backend(thread);
+    return error;
+}
+
 /* Makes a record for the calling thread. */
 static int make(struct coir__thread **out)
 {
@@ -126,18 +145,14 @@ static int make(struct coir__thread **out)
     thread->root.life = COIR__STARTED;
     thread->root.owner = thread;
     coir__exceptions_enter(thread);
-    error = enter_backend(thread);
-    if (error == COIR_OK) {
-        error = coir__os_set_thread(thread);
-        if (error == COIR_OK) {
-            list_thread(thread);
-            *out = thread;
-            return COIR_OK;
-        }
-        leave_backend(thread);
+    error = enter(thread);
+    if (error != COIR_OK) {
+        coir__release_aligned(thread, sizeof *thread);
+        return error;
     }
-    coir__release_aligned(thread, sizeof *thread);
-    return error;
+    list_thread(thread);
+    *out = thread;
+    return COIR_OK;
 }
 
 /* Before anything is allocated, so that the program can take such an allocator back. */
@@ -191,6 +206,7 @@ void coir__thread_exit(struct coir__thread *thread)
     orphan_all(thread);
     coir__pool_trim(&thread->pool, 0);
     coir__handles_trim(&thread->handles, 0);
+    coir__crash_leave_thread(thread);
     leave_backend(thread);
     unlist_thread(thread);
     coir__os_set_thread(NULL);

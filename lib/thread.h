@@ -29,6 +29,7 @@ struct coir__thread {
     coir_fiber *left;            /* the side that was left last, for tools that follow switches */
     size_t released;             /* handles that went to the allocator since coir_pool_trim last asked it for memory */
     struct coir__pool pool;
+    void *alternate_stack;       /* for the handlers of signals, if the library has made one */
     struct coir__thread *next; /* in the list of all threads */
     struct coir__thread *previous;
 };

@@ -23,6 +23,7 @@
 struct coir__unwinding {
     _Alignas(16) uintptr_t exception[8]; /* the runtime's struct _Unwind_Exception, which must not lie among the frames that
                                             are unwound */
+    coir_fn *fn;        /* what the frame has called */
     coir_fiber *fiber;
     void *result;       /* what the fiber ends with */
     uintptr_t in_flight; /* how many exceptions were, before */
@@ -30,9 +31,10 @@ struct coir__unwinding {
     bool begun;
 };
 
-/* Must be called in the fiber's first function. */
-static inline void coir__unwinding_prepare(struct coir__unwinding *unwinding)
+/* Must be called in the fiber's first function, which will call `fn`. */
+static inline void coir__unwinding_prepare(struct coir__unwinding *unwinding, coir_fn *fn)
 {
+    unwinding->fn = fn;
     unwinding->begun = false;
 }
 

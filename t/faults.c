@@ -234,6 +234,74 @@ static void *nothing(void *arg)
     return arg;
 }
 
+/* The handler of crashes, and what it needs for each thread that comes after it. */
+static void *install_handler(void *arg)
+{
+    int *failures = arg, error;
+    while ((error = coir_crash_handler_install()) != COIR_OK) {
+        ck_assert(error == COIR_ENOMEM || error == COIR_ENOTSUP);
+        (*failures)++;
+    }
+    return arg;
+}
+
+static void *run_a_fiber(void *arg)
+{
+    int *failures = arg;
+    coir_fiber *f = T_VALUE(99);
+    TRY(coir_create(&f, nothing, NULL, NULL))
+    ck_assert_int_eq(coir_resume(f, NULL, NULL), COIR_DONE);
+    ck_assert_int_eq(coir_destroy(f), COIR_OK);
+    return arg;
+}
+
+static void fail_nth_with_handler(void *n)
+{
+    long before = faults.memory;
+    int failures = 0;
+    faults.countdown = T_NUMBER(n);
+    t_on_thread(install_handler, &failures);
+    t_on_thread(run_a_fiber, &failures);
+    coir_pool_trim(0);
+    ck_assert_int_eq(faults.memory, before);
+    ck_assert_uint_eq(faults.mapped, 0);
+    t_exit(faults.countdown >= 0 ? 7 : failures == 1 ? 0 : 8); /* 8: where a mapping for guards is done without */
+}
+
+START_TEST(each_call_for_the_crash_handler_fails_once_and_nothing_is_lost)
+{
+    int n = 0, status, failed = 0;
+    do {
+        status = t_run_in_child(fail_nth_with_handler, T_VALUE(n++));
+        ck_assert(status == 0 || status == 7 || status == 8);
+        failed += status == 0;
+    } while (status != 7);
+    ck_assert_int_ge(failed, 4);
+}
+END_TEST
+
+static void walk_without_memory(int fd, void *arg)
+{
+    (void)arg;
+    long calls = faults.counts[MALLOC];
+    void *frame;
+    faults.always = 1u << MALLOC;
+    int error = coir_backtrace(NULL, &frame, 1);
+    if (error == 1)
+        ck_assert_int_eq(coir_backtrace_print(NULL, fd), COIR_OK);
+    else
+        ck_assert_int_eq(error, COIR_ENOTSUP);
+    faults.always = 0;
+    ck_assert_int_eq(faults.counts[MALLOC], calls);
+}
+
+START_TEST(a_backtrace_allocates_nothing)
+{
+    static char heard[10000];
+    t_listen(walk_without_memory, NULL, heard, sizeof heard);
+}
+END_TEST
+
 static int create_with(unsigned always, unsigned flags)
 {
     coir_options opt = {.flags = flags};
@@ -324,6 +392,43 @@ START_TEST(lasting_failures_have_their_codes)
 }
 END_TEST
 
+static int install_with(unsigned always)
+{
+    size_t mapped = faults.mapped;
+    int error;
+    faults.always = always;
+    error = coir_crash_handler_install();
+    faults.always = 0;
+    if (error != COIR_OK)
+        ck_assert_uint_eq(faults.mapped, mapped);
+    return error;
+}
+
+static void *create_without_alternate_stack(void *arg)
+{
+    ck_assert_int_eq(create_with(1u << ALTERNATE_STACK, 0), COIR_ENOMEM);
+    ck_assert_int_eq(create_with(1u << MAP, 0), COIR_ENOMEM);
+    ck_assert_int_eq(create_with(1u << KEY_SET, 0), COIR_ENOMEM);
+    ck_assert_int_eq(create_with(0, 0), COIR_OK);
+    return arg;
+}
+
+START_TEST(lasting_failures_of_the_crash_handler_have_their_codes)
+{
+    size_t mapped;
+    ck_assert_int_eq(install_with(1u << MALLOC), COIR_ENOMEM);
+    ck_assert_int_eq(install_with(1u << MAP), COIR_ENOMEM);
+    ck_assert_int_eq(install_with(1u << ALTERNATE_STACK), COIR_ENOMEM);
+    ck_assert_int_eq(install_with(1u << HANDLER), COIR_ENOTSUP);
+    ck_assert_int_eq(install_with(0), COIR_OK);
+    ck_assert_int_eq(install_with(1u << HANDLER | 1u << ALTERNATE_STACK | 1u << MAP), COIR_OK); /* nothing is left to do */
+    mapped = faults.mapped;
+    t_on_thread(create_without_alternate_stack, NULL);
+    coir_pool_trim(0);
+    ck_assert_uint_eq(faults.mapped, mapped);
+}
+END_TEST
+
 /* A kernel without MADV_GUARD_INSTALL: mprotect makes the guards, and they hold. */
 static void overflow_with_mprotect(void *arg)
 {
@@ -347,7 +452,7 @@ START_TEST(mprotect_makes_the_guards_where_madvise_cannot)
 END_TEST
 
 #define LAST_EARLY_CALL (1u << ATFORK)
-#define SYSTEM_CASES lasting_failures_have_their_codes, mprotect_makes_the_guards_where_madvise_cannot,
+#define SYSTEM_CASES lasting_failures_of_the_crash_handler_have_their_codes, lasting_failures_have_their_codes, mprotect_makes_the_guards_where_madvise_cannot,
 
 #endif
 
@@ -419,5 +524,6 @@ START_TEST(a_failure_when_the_library_is_loaded_shows_in_create)
 END_TEST
 
 T_MAIN(a_failure_when_the_library_is_loaded_shows_in_create, each_call_in_turn_fails_once_and_nothing_is_lost,
+       each_call_for_the_crash_handler_fails_once_and_nothing_is_lost, a_backtrace_allocates_nothing,
        SYSTEM_CASES a_slab_that_is_not_to_be_had_is_made_smaller, the_high_water_mark_may_not_be_known,
        destroy_of_an_orphan_without_memory_changes_nothing)

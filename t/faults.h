@@ -18,6 +18,8 @@ enum call {
     MPROTECT,
     ATFORK,
     EVENT, /* pthread_mutex_init, pthread_condattr_setclock, pthread_cond_init */
+    ALTERNATE_STACK, /* sigaltstack that sets one */
+    HANDLER,         /* sigaction for a fault, with a handler */
     /* Windows */
     COMMIT,       /* VirtualAlloc that commits */
     CONVERT,      /* ConvertThreadToFiberEx */

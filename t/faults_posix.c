@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -21,6 +22,8 @@ int __real_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t 
 int __real_pthread_condattr_init(pthread_condattr_t *attributes);
 int __real_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
 int __real_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes);
+int __real_sigaltstack(const stack_t *stack, stack_t *before);
+int __real_sigaction(int signal, const struct sigaction *action, struct sigaction *before);
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
 int __wrap_munmap(void *address, size_t size);
@@ -34,6 +37,8 @@ int __wrap_pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t 
 int __wrap_pthread_condattr_init(pthread_condattr_t *attributes);
 int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t clock);
 int __wrap_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes);
+int __wrap_sigaltstack(const stack_t *stack, stack_t *before);
+int __wrap_sigaction(int signal, const struct sigaction *action, struct sigaction *before);
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
@@ -115,6 +120,25 @@ int __wrap_pthread_condattr_setclock(pthread_condattr_t *attributes, clockid_t c
 int __wrap_pthread_cond_init(pthread_cond_t *cond, const pthread_condattr_t *attributes)
 {
     return fails(EVENT) ? EAGAIN : __real_pthread_cond_init(cond, attributes);
+}
+
+int __wrap_sigaltstack(const stack_t *stack, stack_t *before)
+{
+    if (stack != NULL && !(stack->ss_flags & SS_DISABLE) && fails(ALTERNATE_STACK)) {
+        errno = ENOMEM;
+        return -1;
+    }
+    return __real_sigaltstack(stack, before);
+}
+
+/* To put a handler back that was there must not fail. */
+int __wrap_sigaction(int signal, const struct sigaction *action, struct sigaction *before)
+{
+    if ((signal == SIGSEGV || signal == SIGBUS) && action != NULL && (action->sa_flags & SA_ONSTACK) && fails(HANDLER)) {
+        errno = EINVAL;
+        return -1;
+    }
+    return __real_sigaction(signal, action, before);
 }
 
 /* What the library does when it is loaded may fail too: before its own constructor runs, this one looks which call is

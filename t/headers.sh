@@ -9,8 +9,8 @@ cxx_flags="-Wold-style-cast -Wzero-as-null-pointer-constant"
 
 # compiles COMPILER STANDARD LANGUAGE MORE-FLAGS: all headers, one by one
 compiles() {
-    for header in coir.h coir/api.h coir/chan.h coir/error.h coir/exec.h coir/fiber.h coir/gen.h coir/local.h \
-        coir/stack.h coir/sync.h coir/time.h coir/tls.h coir/version.h coir/wait.h; do
+    for header in coir.h coir/api.h coir/chan.h coir/debug.h coir/error.h coir/exceptions.h coir/exec.h coir/fiber.h \
+        coir/gen.h coir/local.h coir/stack.h coir/sync.h coir/time.h coir/tls.h coir/version.h coir/wait.h; do
         printf '#include <%s>\ntypedef int not_empty;\n' "$header" | $1 -x "$3" "-std=$2" $flags $4 - || { echo "$header: $1 -std=$2"; return 1; }
     done
     printf '%s\n' "$thread_locals" | $1 -x "$3" "-std=$2" $flags $4 - ||
@@ -67,7 +67,8 @@ fi
 # The C of the Windows Fibers backend, and all that is portable: no extension either. The headers of Windows are mingw's.
 plain_c() {
     for file in "$srcdir"/lib/*.c "$srcdir"/lib/win32/os.c "$srcdir"/lib/win32/pages.c "$srcdir"/lib/win32/tools.c \
-        "$srcdir"/lib/win32/event.c "$srcdir"/lib/win32/backend_winfiber.c "$srcdir"/lib/win32/switch_winfiber.c; do
+        "$srcdir"/lib/win32/event.c "$srcdir"/lib/win32/walk.c "$srcdir"/lib/win32/module.c \
+        "$srcdir"/lib/win32/crash.c "$srcdir"/lib/win32/backend_winfiber.c "$srcdir"/lib/win32/switch_winfiber.c; do
         clang --target=x86_64-w64-mingw32 -std=c11 -Wall -Wpedantic -Wgnu -Werror -fsyntax-only -I. -Iinclude \
             -I"$srcdir/include" -I"$srcdir/lib" -I"$srcdir/lib/win32" "$file" || return 1
     done

@@ -125,6 +125,13 @@ enum {
 };
 int t_run_in_child(void (*fn)(void *arg), void *arg);
 
+/* The same, and takes what the child writes to standard error, as much as fits. Once in a case: the calls before it that
+ * a child finds answered have nothing to be heard. */
+int t_listen_to_child(void (*fn)(void *arg), void *arg, char *heard, size_t size);
+
+/* What fn(fd, arg) writes to the file descriptor that it is given; up to some 60 KB. */
+void t_listen(void (*fn)(int fd, void *arg), void *arg, char *heard, size_t size);
+
 /* Runs this case again in a new process of this program, with a variable of the environment set: how that ended. Only
  * where each case has its own process. */
 int t_run_again(const char *name, const char *value);

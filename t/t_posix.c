@@ -58,6 +58,52 @@ int t_run_in_child(void (*fn)(void *arg), void *arg)
     return wait_for(child);
 }
 
+/* Reads to the end, and keeps what there is room for. */
+static void read_all(int fd, char *text, size_t size)
+{
+    char unwanted[256];
+    size_t length = 0;
+    ssize_t got;
+
+    do {
+        size_t room = size - 1 - length;
+        got = room > 0 ? read(fd, text + length, room) : read(fd, unwanted, sizeof unwanted);
+        if (got > 0 && room > 0)
+            length += (size_t)got;
+    } while (got > 0);
+    text[length] = '\0';
+    close(fd);
+}
+
+int t_listen_to_child(void (*fn)(void *arg), void *arg, char *heard, size_t size)
+{
+    pid_t child;
+    int ends[2];
+
+    fflush(NULL);
+    ck_assert_int_eq(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        run_and_exit(fn, arg);
+    }
+    close(ends[1]);
+    read_all(ends[0], heard, size);
+    return wait_for(child);
+}
+
+void t_listen(void (*fn)(int fd, void *arg), void *arg, char *heard, size_t size)
+{
+    int ends[2];
+
+    ck_assert_int_eq(pipe(ends), 0);
+    fn(ends[1], arg);
+    close(ends[1]);
+    read_all(ends[0], heard, size);
+}
+
 /* What the other process prints is of no interest. */
 static void become_again(const char *name, const char *value)
 {

@@ -63,15 +63,34 @@ static int outcome_of(DWORD status)
     }
 }
 
-/* Reads what there is to be read, and forgets it: was there anything? */
+/* Where what children say is kept, if anybody wants it. */
+static char *heard_text;
+static size_t heard_room;
+
+/* Without the CR that the C runtime puts before each LF. */
+static void hear(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length && heard_room > 0; i++) {
+        if (text[i] == '\r')
+            continue;
+        *heard_text++ = text[i];
+        heard_room--;
+    }
+    *heard_text = '\0';
+}
+
+/* Reads what there is to be read: was there anything? */
 static bool drain(HANDLE output)
 {
     char text[256];
     DWORD length;
     bool any = false;
 
-    while (ReadFile(output, text, sizeof text, &length, NULL) && length > 0)
+    while (ReadFile(output, text, sizeof text, &length, NULL) && length > 0) {
         any = true;
+        if (heard_text != NULL)
+            hear(text, length);
+    }
     return any;
 }
 
@@ -135,6 +154,32 @@ int t_run_in_child(void (*fn)(void *arg), void *arg)
     ck_assert_uint_lt(length, sizeof outcomes - 16);
     snprintf(outcomes + length, sizeof outcomes - length, "%d ", outcome);
     return outcome;
+}
+
+int t_listen_to_child(void (*fn)(void *arg), void *arg, char *heard, size_t size)
+{
+    int outcome;
+
+    heard[0] = '\0';
+    heard_text = heard;
+    heard_room = size - 1;
+    outcome = t_run_in_child(fn, arg);
+    heard_text = NULL;
+    return outcome;
+}
+
+void t_listen(void (*fn)(int fd, void *arg), void *arg, char *heard, size_t size)
+{
+    int ends[2], got;
+    size_t length = 0;
+
+    ck_assert_int_eq(_pipe(ends, 65536, _O_BINARY), 0);
+    fn(ends[1], arg);
+    _close(ends[1]);
+    while (length < size - 1 && (got = _read(ends[0], heard + length, (unsigned)(size - 1 - length))) > 0)
+        length += (size_t)got;
+    heard[length] = '\0';
+    _close(ends[0]);
 }
 
 int t_run_again(const char *name, const char *value)

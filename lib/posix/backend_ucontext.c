@@ -12,6 +12,7 @@
 #include <ucontext.h>
 
 #include "backend.h"
+#include "registers.h"
 #include "stack.h"
 
 /* What `saved` of a context points to. */
@@ -69,6 +70,17 @@ static int swap(struct coir__context *from, struct coir__context *to, int result
     return here.result;
 }
 
+#ifdef COIR_WALKS
+static void read_registers(const struct coir__context *context, struct coir__registers *out)
+{
+    const struct suspended *there = context->saved;
+
+    out->ucontext = there->ucontext;
+}
+#else
+#define read_registers NULL
+#endif
+
 const struct coir__backend coir__backend_ucontext = {
     .name = "ucontext",
     .overhead = 2 * sizeof(struct suspended) + 256,
@@ -76,4 +88,5 @@ const struct coir__backend coir__backend_ucontext = {
     .prepare = prepare,
     .interrupt = interrupt,
     .switches = {swap, swap, swap, swap, false},
+    .registers = read_registers,
 };

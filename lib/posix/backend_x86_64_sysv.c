@@ -10,6 +10,7 @@
 #include "backend.h"
 #include "entries_x86_64_sysv.h"
 #include "gen.h"
+#include "registers.h"
 #include "stack.h"
 #include "thread.h"
 #include "x86_64/control.h"
@@ -42,6 +43,7 @@ coir__switch_fn coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_sw
 void coir__x86_64_trampoline(void);
 void coir__x86_64_interrupted(void);
 extern const char coir__x86_64_resumed[];      /* a pc, not data */
+extern const char coir__x86_64_first_return[]; /* and another */
 extern const uint64_t coir__x86_64_end_record[];
 
 _Unwind_Reason_Code coir__x86_64_personality(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
@@ -100,6 +102,34 @@ static void link(struct coir__context *context, const struct coir__context *resu
     put(context->record, 0, WORD((char *)resumer->saved + FRAME_RBP));
 }
 
+#ifdef COIR_WALKS
+static greg_t get(const char *frame, size_t offset)
+{
+    greg_t word;
+
+    memcpy(&word, frame + offset, sizeof word);
+    return word;
+}
+
+static void read_registers(const struct coir__context *context, struct coir__registers *out)
+{
+    const char *frame = context->saved;
+    greg_t *words = out->ucontext.uc_mcontext.gregs;
+
+    memset(out, 0, sizeof *out);
+    words[REG_R15] = get(frame, FRAME_R15);
+    words[REG_R14] = get(frame, FRAME_R14);
+    words[REG_R13] = get(frame, FRAME_R13);
+    words[REG_R12] = get(frame, FRAME_R12);
+    words[REG_RBX] = get(frame, FRAME_RBX);
+    words[REG_RBP] = get(frame, FRAME_RBP);
+    words[REG_RIP] = get(frame, FRAME_RIP);
+    words[REG_RSP] = (greg_t)WORD(frame + FRAME_SIZE);
+}
+#else
+#define read_registers NULL
+#endif
+
 /* What unwinders ask at the trampoline. The forced unwinding of pthread_exit and pthread_cancel goes on into the resumer,
  * whose thread ends; the fiber's first function has taken note of it. An exception that looks for a handler is told that
  * there is none, so that a C++ runtime calls std::terminate with the fiber's stack intact. Types and meanings: Itanium
@@ -120,6 +150,8 @@ const struct coir__backend coir__backend_asm = {
     .switches = {coir__x86_64_switch_in, coir__x86_64_switch_out, coir__x86_64_switch_over,
                  coir__x86_64_switch_across, true},
     .link = link,
+    .registers = read_registers,
+    .end_of_walks = coir__x86_64_first_return,
     .fpenv_read = coir__fpenv_read,
     .fpenv_load = coir__fpenv_load,
 };

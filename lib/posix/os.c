@@ -3,6 +3,7 @@
 
 #include <config.h>
 
+#include <errno.h>
 #ifdef HAVE_MALLOC_TRIM
 #include <malloc.h>
 #endif
@@ -99,6 +100,19 @@ void coir__os_trim_heap(void)
 #ifdef HAVE_MALLOC_TRIM
     malloc_trim(0);
 #endif
+}
+
+void coir__os_write(int fd, const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(fd, text, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        text += written;
+        size -= (size_t)written;
+    }
 }
 
 #ifdef HAVE_SECURE_GETENV

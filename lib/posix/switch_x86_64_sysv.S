@@ -127,6 +127,9 @@ FUNCTION coir__x86_64_trampoline
         .cfi_same_value %rbp
         endbr64
         call    *%rbx
+        .globl  coir__x86_64_first_return
+        .hidden coir__x86_64_first_return
+coir__x86_64_first_return:                      /* where walks of a single stack end */
         ud2                                     /* it never returns; and the return address must lie in this function */
         .cfi_endproc
         .size   coir__x86_64_trampoline, . - coir__x86_64_trampoline

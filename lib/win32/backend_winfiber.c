@@ -12,11 +12,13 @@
 
 #include <fenv.h>
 #include <stddef.h>
+#include <string.h>
 #include <windows.h>
 
 #include "allocator.h"
 #include "backend.h"
 #include "pages.h"
+#include "registers.h"
 #include "stack.h"
 #include "winfiber.h"
 
@@ -180,6 +182,34 @@ static void interrupt(struct coir__context *context, void (*function)(void))
     there->function = function;
 }
 
+#ifdef COIR_WALKS
+static void read_registers(const struct coir__context *context, struct coir__registers *out)
+{
+    const struct coir__suspended *there = context->saved;
+    const DWORD64 *behind = (const void *)(there + 1);
+    CONTEXT *words = &out->context;
+
+    if (there->context != NULL) {
+        *words = *there->context;
+        return;
+    }
+    memset(words, 0, sizeof *words);
+    words->ContextFlags = CONTEXT_CONTROL | CONTEXT_INTEGER;
+    words->Rbx = there->preserved[0];
+    words->Rbp = there->preserved[1];
+    words->Rsi = there->preserved[2];
+    words->Rdi = there->preserved[3];
+    words->R12 = there->preserved[4];
+    words->R13 = there->preserved[5];
+    words->R14 = there->preserved[6];
+    words->R15 = there->preserved[7];
+    words->Rip = behind[0];
+    words->Rsp = (DWORD64)(behind + 1);
+}
+#else
+#define read_registers NULL
+#endif
+
 /* What was read is loaded only where the system has not done so. */
 static void fpenv_load(const struct coir__fpenv *fpenv)
 {
@@ -192,12 +222,14 @@ _Static_assert(offsetof(struct coir__context, saved) == CONTEXT_SAVED, "the asse
 _Static_assert(offsetof(struct coir__suspended, fiber) == SUSPENDED_FIBER, "the assembly knows it");
 _Static_assert(offsetof(struct coir__suspended, function) == SUSPENDED_FUNCTION, "the assembly knows it");
 _Static_assert(offsetof(struct coir__suspended, result) == SUSPENDED_RESULT, "the assembly knows it");
+_Static_assert(offsetof(struct coir__suspended, context) == SUSPENDED_CONTEXT, "the assembly knows it");
+_Static_assert(offsetof(struct coir__suspended, preserved) == SUSPENDED_RBX, "the assembly knows it");
 _Static_assert(sizeof(struct coir__suspended) == SUSPENDED_SIZE, "the assembly knows it");
 #endif
 
 const struct coir__backend coir__backend_winfiber = {
     .name = "winfiber",
-    .overhead = 1024, /* the frames of run and SwitchToFiber, rounded up */
+    .overhead = 1024 + sizeof(CONTEXT), /* the frames of run and SwitchToFiber, rounded up, and that of a switch in C */
     .available = available,
     .enter_thread = enter_thread,
     .leave_thread = leave_thread,
@@ -207,6 +239,7 @@ const struct coir__backend coir__backend_winfiber = {
     .interrupt = interrupt,
     .switches = {coir__winfiber_switch_in, coir__winfiber_switch_out, coir__winfiber_switch_over,
                  coir__winfiber_switch_across, false},
+    .registers = read_registers,
     .fpenv_read = coir__fpenv_read,
     .fpenv_load = fpenv_load,
 };

@@ -12,6 +12,7 @@
 #include "backend.h"
 #include "growth.h"
 #include "pages.h"
+#include "registers.h"
 #include "stack.h"
 #include "x86_64/control.h"
 #include "x86_64_win64.h"
@@ -44,6 +45,7 @@ coir__switch_fn coir__win64_switch_in, coir__win64_switch_out, coir__win64_switc
 void coir__win64_trampoline(void);
 void coir__win64_interrupted(void);
 extern const uint64_t coir__win64_end_frame[];
+extern const char coir__win64_first_return[]; /* a pc, not data */
 
 EXCEPTION_DISPOSITION coir__win64_handler(EXCEPTION_RECORD *exception, void *frame, CONTEXT *context,
                                           void *dispatcher_context);
@@ -198,6 +200,38 @@ static void link(struct coir__context *context, const struct coir__context *resu
     record->link = WORD(resumer->saved);
 }
 
+#ifdef COIR_WALKS
+static uint64_t get(const char *frame, size_t offset)
+{
+    uint64_t word;
+
+    memcpy(&word, frame + offset, sizeof word);
+    return word;
+}
+
+/* But for xmm6 to xmm15, which no walk depends on. */
+static void read_registers(const struct coir__context *context, struct coir__registers *out)
+{
+    const char *frame = context->saved;
+    CONTEXT *words = &out->context;
+
+    memset(out, 0, sizeof *out);
+    words->ContextFlags = CONTEXT_CONTROL | CONTEXT_INTEGER;
+    words->R15 = get(frame, FRAME_R15);
+    words->R14 = get(frame, FRAME_R14);
+    words->R13 = get(frame, FRAME_R13);
+    words->R12 = get(frame, FRAME_R12);
+    words->Rsi = get(frame, FRAME_RSI);
+    words->Rdi = get(frame, FRAME_RDI);
+    words->Rbx = get(frame, FRAME_RBX);
+    words->Rbp = get(frame, FRAME_RBP);
+    words->Rip = get(frame, FRAME_RIP);
+    words->Rsp = WORD(frame + FRAME_SIZE);
+}
+#else
+#define read_registers NULL
+#endif
+
 /* Called by the system at the trampoline: when an exception has found no handler in the fiber. The first function of
  * any thread has a handler that asks the unhandled exception filters (SetUnhandledExceptionFilter, the C++ runtime's
  * for std::terminate, the system's error report), and ends the process if they say so; this does the same. The
@@ -227,6 +261,8 @@ const struct coir__backend coir__backend_asm = {
     .interrupt = interrupt,
     .switches = {coir__win64_switch_in, coir__win64_switch_out, coir__win64_switch_over, coir__win64_switch_across, false},
     .link = link,
+    .registers = read_registers,
+    .end_of_walks = coir__win64_first_return,
     .fpenv_read = coir__fpenv_read,
     .fpenv_load = coir__fpenv_load,
 };

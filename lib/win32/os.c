@@ -3,6 +3,7 @@
 
 #include <config.h>
 
+#include <io.h>
 #include <stddef.h>
 #include <windows.h>
 #include <winternl.h>
@@ -109,6 +110,11 @@ int64_t coir__os_now(void)
 /* HeapCompact would have to be given each of the C library's heaps. */
 void coir__os_trim_heap(void)
 {
+}
+
+void coir__os_write(int fd, const char *text, size_t size)
+{
+    (void)_write(fd, text, (unsigned)size);
 }
 
 /* Called under the library's lock only. What does not fit is the name of no backend. */

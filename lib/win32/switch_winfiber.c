@@ -14,7 +14,12 @@ static inline int change(struct coir__context *from, struct coir__context *to, i
 {
     struct coir__suspended *there = to->saved;
     struct coir__suspended here;
+#ifdef COIR_WALKS
+    CONTEXT context;
 
+    RtlCaptureContext(&context);
+    here.context = &context;
+#endif
     here.fiber = GetCurrentFiber();
     here.function = NULL;
     from->saved = &here;

@@ -11,6 +11,12 @@
 
 #define HERE 32
 
+/* For walks of the stack only: SwitchToFiber preserves them by itself. */
+.macro SAVE register, place
+        movq    %\register, HERE + \place(%rsp)
+        .seh_savereg %\register, HERE + \place
+.endm
+
 .macro FUNCTION name, to_itself=0
         .globl  \name
         .def    \name; .scl 2; .type 32; .endef
@@ -19,6 +25,14 @@
 \name:
         subq    $HERE + SUSPENDED_SIZE, %rsp
         .seh_stackalloc HERE + SUSPENDED_SIZE
+        SAVE rbx, SUSPENDED_RBX
+        SAVE rbp, SUSPENDED_RBP
+        SAVE rsi, SUSPENDED_RSI
+        SAVE rdi, SUSPENDED_RDI
+        SAVE r12, SUSPENDED_R12
+        SAVE r13, SUSPENDED_R13
+        SAVE r14, SUSPENDED_R14
+        SAVE r15, SUSPENDED_R15
         .seh_endprologue
         .if \to_itself
         movl    %r8d, %eax
@@ -30,6 +44,7 @@
         leaq    HERE(%rsp), %r10
         movq    %rax, HERE + SUSPENDED_FIBER(%rsp)
         movq    $0, HERE + SUSPENDED_FUNCTION(%rsp)
+        movq    $0, HERE + SUSPENDED_CONTEXT(%rsp)
         movq    %r10, CONTEXT_SAVED(%rcx)
         movl    %r8d, SUSPENDED_RESULT(%r9)
         movq    SUSPENDED_FIBER(%r9), %rcx

@@ -235,6 +235,8 @@ FUNCTION coir__win64_trampoline
         .seh_handler coir__win64_handler, @except
         .seh_endprologue
         call    *%rbx
+        .globl  coir__win64_first_return
+coir__win64_first_return:                       /* where walks of a single stack end */
         nop                                     /* or the return address would be taken for the start of an epilogue */
         ud2                                     /* it never returns */
         .seh_endproc

@@ -25,8 +25,8 @@ static inline bool coir__has_shadow_stack(void)
 
 static inline void coir__fpenv_read(struct coir__fpenv *out)
 {
-    uint16_t x87;
-    uint32_t mxcsr;
+    uint16_t x87 = 0; /* that the instructions write both, MemorySanitizer does not see */
+    uint32_t mxcsr = 0;
 
     __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(mxcsr));
     out->word[0] = x87;
@@ -36,8 +36,8 @@ static inline void coir__fpenv_read(struct coir__fpenv *out)
 /* Comparing first, since loading either register is many times as slow as reading it. */
 static inline void coir__fpenv_load(const struct coir__fpenv *fpenv)
 {
-    uint16_t x87;
-    uint32_t mxcsr;
+    uint16_t x87 = 0; /* that the instructions write both, MemorySanitizer does not see */
+    uint32_t mxcsr = 0;
 
     __asm__ volatile("fnstcw %0\n\tstmxcsr %1" : "=m"(x87), "=m"(mxcsr));
     if (x87 != fpenv->word[0]) {
