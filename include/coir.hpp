@@ -37,17 +37,22 @@
  * that suspends throws it once more. Where a destructor has to wait, it opens a coir::shield before.
  *
  * Exceptions. What leaves the callable of a fiber, generator or task is carried to whoever resumes, asks for the next
- * item, or awaits, and thrown there. C++'s record of exceptions is the thread's in this release, so do not suspend
- * inside a catch block, nor in a destructor that runs for an exception: note what happened, leave the block, then
- * suspend. The destructor of coir::group, which waits, is best kept out of that by coir::with_group.
+ * item, or awaits, and thrown there. C++'s record of exceptions is the fiber's (coir/exceptions.h), so it may suspend
+ * inside a catch block, and in a destructor that runs for an exception. This header tells the library of the program's
+ * C++ runtime before main begins.
+ *
+ * Forced unwinding. What C functions do to frames (coir_exit; coir_destroy of a fiber that this header's cancels have
+ * not ended, or whose thread has ended) runs destructors here too, but it ends the program where it meets a function
+ * that lets no exception out: the destructors of coir::fiber, generator, group and executor, while they wait; and
+ * coir::with_group, if that was called inside of a catch block.
  *
  * Callables. They are moved (or copied) in and may be move-only, and are destroyed as soon as they have run, in the
  * fiber that ran them, or else with the object that they were given to. What they capture by reference must last as
  * long.
  *
  * Ownership. An object owns what it stands for and can be moved; one that was moved from is empty, and all but
- * assigning to it and destroying it is COIR_EINVAL. Fibers whose thread has ended without them are freed, but not
- * unwound.
+ * assigning to it and destroying it is COIR_EINVAL. Fibers whose thread has ended without them are unwound and freed
+ * by the destructor, without coir::canceled.
  *
  * Threads. Objects belong to the thread that made them; executor::post is the only call for others. */
 
@@ -69,6 +74,10 @@
 #include <utility>
 
 #include <coir.h>
+
+#ifdef __GLIBCXX__
+#include <cxxabi.h>
+#endif
 
 namespace coir {
 
@@ -96,6 +105,12 @@ public:
 };
 
 namespace detail {
+
+#ifdef __GLIBCXX__
+/* Tells the library of this program's C++ runtime, which may be linked into it and not be found by its name. (libc++
+ * does not declare the function.) If another one is known already, that one stays. */
+inline const int attached = coir_exceptions_attach(reinterpret_cast<void *(*)()>(abi::__cxa_get_globals));
+#endif
 
 [[noreturn]] inline void throw_code(int code)
 {
@@ -161,8 +176,8 @@ template <class Result> class outcome {
                                                          std::remove_cv_t<Result>>>;
 
 public:
-    /* Calls it. Nothing leaves this but the unwinding of pthread_exit and pthread_cancel, which is no C++ exception and
-     * must go on. The handler is left before anything else is done, since it must not be suspended in. */
+    /* Calls it. Nothing leaves this but forced unwinding (coir/exceptions.h, and that of pthread_exit and
+     * pthread_cancel), which is no C++ exception and must go on. */
     template <class Callable, class... Args> void run(Callable &&callable, Args &&...args)
     {
         try {
@@ -551,15 +566,23 @@ template <class Result> struct task_job : job<Result> {
 
     static void *start(void *arg)
     {
-        auto *self = static_cast<task_job *>(arg);
-        self->run();
-        self->ended = true;
-        if (self->abandoned)
-            delete self;
-        else if (coir_task_detach(self->task) == COIR_OK)
-            self->task = nullptr;
+        const end at_end{static_cast<task_job *>(arg)};
+        at_end.self->run();
         return nullptr;
     }
+
+    /* Its end, also by coir_exit. */
+    struct end {
+        task_job *self;
+        ~end()
+        {
+            self->ended = true;
+            if (self->abandoned)
+                delete self;
+            else if (coir_task_detach(self->task) == COIR_OK)
+                self->task = nullptr;
+        }
+    };
 
     /* True when it has ended, false when the deadline came first. */
     bool wait(std::int64_t deadline)
@@ -1015,8 +1038,8 @@ private:
  *     });
  *
  * The destructor of a group that wait() has not seen to its end fails the group, since nobody will hear of its errors,
- * and waits until its tasks have ended. That may suspend while an exception is flying: with_group does not. A group
- * that cannot be waited for, or belongs to another thread, is left as it is. */
+ * and waits until its tasks have ended. A group that cannot be waited for, or belongs to another thread, is left as it
+ * is. */
 class group {
 public:
     /* Its tasks will run in that executor; or in the one that runs. Errors: as coir_group_create. */

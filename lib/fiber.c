@@ -28,8 +28,9 @@ static int check_options(const coir_options *opt)
 
 /* ---- ends before time ---- */
 
-/* What unwinding takes of the stack, with libgcc: two contexts, the state of a frame, and the programs that describe it. */
-#define UNWINDING_SIZE 4096
+/* What unwinding takes of the stack: 2.5 KiB with libgcc, for contexts and what describes a frame; and as much again when
+ * functions of it are bound at their first call. */
+#define UNWINDING_SIZE 8192
 
 /* How often a fiber's code may swallow its unwinding. */
 #define MOST_SWALLOWED 16
@@ -81,10 +82,23 @@ static bool can_unwind(const coir_fiber *f)
 {
     volatile char here;
 
-    return !(f->flags & COIR_NO_UNWIND) && (uintptr_t)&here - (uintptr_t)f->stack.low >= UNWINDING_SIZE;
+    if (f->flags & COIR_NO_UNWIND)
+        return false;
+    if (f->unwinding->begun && f->unwinding->swallowed >= MOST_SWALLOWED)
+        return false;
+    return (uintptr_t)&here - (uintptr_t)f->stack.low >= UNWINDING_SIZE;
 }
 
-/* Destructors that ask are to see that the scope is not left as usual: an exception is in flight. */
+/* Destructors that ask are to see that the scope is not left as usual: one exception more is in flight. Said at each frame,
+ * since libstdc++ counts one more whenever it is thrown again, and never less. */
+void coir__unwinding_steps(struct coir__unwinding *unwinding)
+{
+    struct coir__exceptions *record = coir__exceptions_of(coir__thread_now());
+
+    if (record != &coir__no_exceptions)
+        record->in_flight = unwinding->in_flight + 1;
+}
+
 static void begin_unwinding(coir_fiber *f, void *result)
 {
     struct coir__exceptions *record = coir__exceptions_of(coir__thread_now());
@@ -96,8 +110,6 @@ static void begin_unwinding(coir_fiber *f, void *result)
     unwinding->fiber = f;
     unwinding->result = result;
     unwinding->in_flight = record->in_flight;
-    if (record != &coir__no_exceptions)
-        record->in_flight++;
     f->special |= COIR__ENDING | COIR__UNWOUND;
 }
 
@@ -115,12 +127,7 @@ COIR__NOINLINE void coir__fiber_unwind(coir_fiber *f, void *result)
 
 COIR__NOINLINE void coir__fiber_unwind_again(coir_fiber *f)
 {
-    void *result = f->unwinding->result;
-
-    if (f->unwinding->swallowed < MOST_SWALLOWED)
-        coir__fiber_unwind(f, result);
-    else
-        end_without_frames(f, result);
+    coir__fiber_unwind(f, f->unwinding->result);
 }
 
 /* Where a fiber continues when it is destroyed before its time. */
@@ -417,7 +424,7 @@ static bool stands_on(const coir_fiber *f)
  * through. */
 static int end_orphan(coir_fiber *f)
 {
-    bool cut_short = coir__cut_short(f);
+    bool cut_short = coir__frames_lost(f);
     struct coir__thread *thread;
     int error;
 

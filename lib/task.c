@@ -200,10 +200,8 @@ int coir__task_abandon(coir_task *task)
 {
     int error;
 
-    if (task->root->life == COIR__NEW) {
-        task->root->life = COIR__STARTED; /* else it would end without its keeper */
-        task->root->flags |= COIR_NO_UNWIND; /* there is nothing */
-    }
+    if (task->root->life == COIR__NEW)
+        task->root->life = COIR__CUT_SHORT; /* as a new fiber it would end without its keeper */
     error = coir__fiber_destroy(task->root);
     if (error == COIR_OK)
         task->root = NULL;

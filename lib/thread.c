@@ -188,6 +188,13 @@ int coir__thread_take_over(coir_fiber *f, struct coir__thread **thread)
     return error;
 }
 
+/* The thread ends in the middle of its current fiber, which other fibers wait for. */
+static void cut_chain(struct coir__thread *thread)
+{
+    for (coir_fiber *f = thread->current; !(f->special & COIR__ROOT); f = f->resumer)
+        f->life = COIR__CUT_SHORT;
+}
+
 /* Leaves the thread's fibers behind. The record is about to be released, and another may be made in its place, so nothing
  * may point to it. */
 static void orphan_all(struct coir__thread *thread)
@@ -203,6 +210,7 @@ void coir__thread_exit(struct coir__thread *thread)
 {
     coir__tools_thread_end(&thread->root.stack);
     coir__thread_reclaim(thread);
+    cut_chain(thread);
     orphan_all(thread);
     coir__pool_trim(&thread->pool, 0);
     coir__handles_trim(&thread->handles, 0);

@@ -104,12 +104,21 @@ static inline void coir__thread_reclaim(struct coir__thread *thread)
         coir__stack_give(thread, &thread->leaving);
 }
 
-/* Did a thread end in the middle of this fiber? Then it has no frames to go on with. */
+/* Did a thread end in the middle of this fiber, or while it waited? Then it cannot go on. */
 static inline bool coir__cut_short(const coir_fiber *f)
 {
     if (f->life == COIR__STARTED)
         return f->owner->ended && f->resumable_by == NULL;
     return f->life == COIR__CUT_SHORT;
+}
+
+/* And is nothing left of where it stood, so that it cannot even be unwound? Of threads that a fork has ended nobody knows
+ * what they did. */
+static inline bool coir__frames_lost(const coir_fiber *f)
+{
+    if (f->life == COIR__STARTED && f->owner == &coir__thread_ended)
+        return false;
+    return coir__cut_short(f);
 }
 
 /* Adds a fiber to the owner's list of live ones; takes it out. */

@@ -23,6 +23,7 @@ static _Unwind_Reason_Code stop(int version, _Unwind_Action actions, _Unwind_Exc
     (void)version, (void)class, (void)exception, (void)context;
     if (actions & _UA_END_OF_STACK)
         coir__unwinding_stopped(unwinding);
+    coir__unwinding_steps(unwinding);
     return _URC_NO_REASON;
 }
 

@@ -8,7 +8,6 @@
 #include <coir.hpp>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <memory>
@@ -394,6 +393,71 @@ START_TEST(a_thread_may_end_inside_of_a_fiber)
     ck_assert_int_eq(T_NUMBER(t_on_thread(exit_in_fiber, nullptr)), 5);
     ck_assert(left_behind->done());
     left_behind.reset();
+}
+END_TEST
+
+static void *leave_a_fiber(void *)
+{
+    left_behind = std::make_unique<coir::fiber<void>>([object = counted()] { yield_at_depth(3); });
+    left_behind->resume();
+    left_behind->resume();
+    return nullptr;
+}
+
+START_TEST(a_fiber_that_a_thread_has_left_behind_is_unwound_by_its_destructor)
+{
+    t_on_thread(leave_a_fiber, nullptr);
+    ck_assert_int_eq(live, 3);
+    left_behind.reset();
+    ck_assert_int_eq(live, 0);
+}
+END_TEST
+
+/* Two that stand in handlers, or while an exception flies, by turns. */
+struct yields_at_end {
+    ~yields_at_end() { coir::this_fiber::yield(); }
+};
+
+static std::string throw_again_after_a_yield(const char *words)
+{
+    return words_of([words] {
+        try {
+            yields_at_end object;
+            throw_words(words);
+        } catch (const std::runtime_error &) {
+            coir::this_fiber::yield();
+            throw;
+        }
+    });
+}
+
+START_TEST(a_fiber_may_suspend_in_its_handlers_and_while_an_exception_flies)
+{
+    coir::fiber a([] { return throw_again_after_a_yield("a"); });
+    coir::fiber b([] { return throw_again_after_a_yield("b"); });
+    for (int turn = 0; turn < 3; turn++) {
+        ck_assert(a.resume() == (turn < 2));
+        ck_assert(b.resume() == (turn < 2));
+    }
+    ASSERT_STRING(a.result(), "a");
+    ASSERT_STRING(b.result(), "b");
+    ck_assert_int_eq(live, 0);
+}
+END_TEST
+
+START_TEST(a_fiber_that_exits_is_unwound_and_has_no_result)
+{
+    coir::fiber f([object = counted()] {
+        counted another;
+        coir_exit(nullptr);
+        return 1;
+    });
+    ck_assert(!f.resume());
+    ck_assert(f.done());
+    ck_assert_int_eq(code_of([&f] { f.result(); }), COIR_ECANCELED);
+    coir::fiber empty = std::move(f);
+    { coir::fiber gone = std::move(empty); }
+    ck_assert_int_eq(live, 0);
 }
 END_TEST
 
@@ -1533,6 +1597,27 @@ START_TEST(nothing_is_left_in_whatever_order_tasks_run)
 }
 END_TEST
 
+/* ---- tasks that exit ---- */
+
+START_TEST(a_task_that_exits_is_unwound_and_has_no_result)
+{
+    coir::executor executor(virtual_time());
+    auto exit_later = [object = counted()] {
+        counted another;
+        coir::sleep_for(1ms);
+        coir_exit(nullptr);
+        return 1;
+    };
+    coir::task<int> awaited = executor.spawn(exit_later), kept = executor.spawn(exit_later);
+    { coir::task<int> detached = executor.spawn(exit_later); }
+    ck_assert_int_eq(code_of([&awaited] { awaited.await(); }), COIR_ECANCELED);
+    ck_assert(executor.run());
+    ck_assert(kept.done());
+    ck_assert_int_eq(code_of([&kept] { kept.await(); }), COIR_ECANCELED);
+    ck_assert_int_eq(live, 1); /* the original */
+}
+END_TEST
+
 T_MAIN(an_error_has_the_code_and_the_sentence_of_c, check_throws_what_is_negative_and_returns_the_rest,
        a_fiber_runs_when_it_is_resumed_and_keeps_its_result, a_result_may_be_void_a_reference_or_move_only,
        a_callable_may_be_move_only_and_is_destroyed_when_it_has_run, options_are_the_c_librarys,
@@ -1542,9 +1627,11 @@ T_MAIN(an_error_has_the_code_and_the_sentence_of_c, check_throws_what_is_negativ
        a_fiber_that_swallows_every_cancel_is_unwound_by_force, what_a_fiber_throws_while_it_is_destroyed_is_lost,
        cancel_ends_a_fiber_and_tells_whether_it_did, a_fiber_can_be_moved,
        a_suspended_fiber_is_unwound_when_an_exception_leaves_its_scope, a_thread_may_end_inside_of_a_fiber,
-       a_generator_gives_items_until_the_loop_is_left, a_generator_ends_when_its_callable_does,
-       a_generator_is_a_range_for_algorithms, an_item_is_the_generators_own_object,
-       items_may_be_move_only_const_or_made_from_something_else,
+       a_fiber_that_a_thread_has_left_behind_is_unwound_by_its_destructor,
+       a_fiber_may_suspend_in_its_handlers_and_while_an_exception_flies,
+       a_fiber_that_exits_is_unwound_and_has_no_result, a_generator_gives_items_until_the_loop_is_left,
+       a_generator_ends_when_its_callable_does, a_generator_is_a_range_for_algorithms,
+       an_item_is_the_generators_own_object, items_may_be_move_only_const_or_made_from_something_else,
        an_exception_comes_out_of_begin_or_the_step_that_reaches_it,
        a_generator_that_is_destroyed_anywhere_runs_its_destructors, generators_take_from_generators,
        a_generator_can_be_moved, items_come_from_the_generators_own_fiber_only,
@@ -1556,10 +1643,10 @@ T_MAIN(an_error_has_the_code_and_the_sentence_of_c, check_throws_what_is_negativ
        await_until_tells_whether_the_task_has_ended, awaits_that_cannot_be_are_errors,
        under_a_shield_a_cancelled_task_can_wait, an_executor_runs_in_turns_and_can_be_stopped,
        tasks_that_wait_for_each_other_are_an_error_of_run, an_executor_ends_its_tasks_before_it_goes,
-       any_thread_can_post_a_callable, an_executor_does_not_go_while_it_is_held,
-       an_executor_has_a_clock, an_executor_can_be_moved, a_channel_carries_what_can_be_moved,
-       items_come_out_of_a_channel_as_they_went_in, a_closed_channel_gives_what_it_holds_and_then_nothing,
-       channels_keep_to_deadlines, a_channel_destroys_what_it_holds, a_cancelled_task_leaves_nothing_at_a_channel,
+       any_thread_can_post_a_callable, an_executor_does_not_go_while_it_is_held, an_executor_has_a_clock,
+       an_executor_can_be_moved, a_channel_carries_what_can_be_moved, items_come_out_of_a_channel_as_they_went_in,
+       a_closed_channel_gives_what_it_holds_and_then_nothing, channels_keep_to_deadlines,
+       a_channel_destroys_what_it_holds, a_cancelled_task_leaves_nothing_at_a_channel,
        a_mutex_is_held_by_one_task_at_a_time, a_condition_is_waited_for_with_the_mutex_given_up,
        a_task_that_is_cancelled_at_a_condition_gives_the_mutex_up_at_last, a_semaphore_counts_permits,
        with_group_waits_for_what_was_spawned, the_first_exception_cancels_a_group_and_comes_out_of_wait,
@@ -1569,4 +1656,4 @@ T_MAIN(an_error_has_the_code_and_the_sentence_of_c, check_throws_what_is_negativ
        a_generator_sleeps_in_a_task_of_a_group_while_others_run,
        an_exception_passes_from_task_to_generator_to_task_to_main,
        a_task_that_is_cancelled_deep_inside_unwinds_from_there, a_fiber_may_wait_while_it_is_destroyed_in_a_task,
-       nothing_is_left_in_whatever_order_tasks_run)
+       nothing_is_left_in_whatever_order_tasks_run, a_task_that_exits_is_unwound_and_has_no_result)

@@ -54,7 +54,7 @@ in_readme() {
 
 plain_samples='executor game_loop handle hello iota lazy naps pipeline same_fringe sequence structured timeouts'
 if [ -x samples/iota_cpp ] || [ -x samples/iota_cpp.exe ]; then
-    plain_samples="$plain_samples iota_cpp lazy_cpp throwing_task_cpp"
+    plain_samples="$plain_samples exceptions_cpp iota_cpp lazy_cpp throwing_task_cpp"
 fi
 executor_refuses() {
     for words in 0 x 1x '' '1 2'; do

@@ -181,6 +181,11 @@ void t_unmap(void *memory, size_t size);
 void *t_aligned_allocate(size_t alignment, size_t size);
 void t_aligned_release(void *memory);
 
+/* Loads a shared object of the build tree, of that name without what the system adds to it: NULL if there is none; and
+ * finds a function of it. Nobody else sees its names. */
+void *t_library_open(const char *name);
+void *t_library_symbol(void *library, const char *name);
+
 /* Sets a variable of the environment, or removes it for NULL. */
 void t_setenv(const char *name, const char *value);
 

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "t.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -237,6 +238,19 @@ void *t_aligned_allocate(size_t alignment, size_t size)
 void t_aligned_release(void *memory)
 {
     free(memory);
+}
+
+void *t_library_open(const char *name)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, ".libs/%s.so", name);
+    return access(path, F_OK) == 0 ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+}
+
+void *t_library_symbol(void *library, const char *name)
+{
+    return dlsym(library, name);
 }
 
 void t_setenv(const char *name, const char *value)

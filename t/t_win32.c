@@ -322,6 +322,19 @@ void t_aligned_release(void *memory)
     _aligned_free(memory);
 }
 
+void *t_library_open(const char *name)
+{
+    char path[256];
+
+    snprintf(path, sizeof path, ".libs\\%s.dll", name);
+    return (void *)LoadLibraryA(path);
+}
+
+void *t_library_symbol(void *library, const char *name)
+{
+    return (void *)(uintptr_t)GetProcAddress((HMODULE)library, name);
+}
+
 void t_setenv(const char *name, const char *value)
 {
     _putenv_s(name, value != NULL ? value : "");

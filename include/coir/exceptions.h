@@ -33,7 +33,7 @@
  *   - A noexcept function among the frames, or a destructor in which the fiber was suspended, calls std::terminate.
  *   - A frame without unwind tables (C compiled with -fno-asynchronous-unwind-tables) ends it: it and all outer frames are
  *     dropped. Frames that have tables, but nothing to clean up, are passed.
- *   - It takes up to 4 KiB of the fiber's stack below where it was suspended; with less left, frames are dropped.
+ *   - It takes up to 8 KiB of the fiber's stack below where it was suspended; with less left, frames are dropped.
  *   - Code in other languages does what it does for a foreign exception. Rust: frames of extern "C-unwind" functions drop
  *     their values; extern "C" functions, and catch_unwind, abort the process.
  *
