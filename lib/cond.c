@@ -36,6 +36,10 @@ static void retake(coir_task *task, int code)
         coir__ready(task, code);
         return;
     }
+    if (m->abandoned && task->unwilling) { /* nobody will ever give it back, nor cancel this once more */
+        coir__ready(task, COIR_ECANCELED);
+        return;
+    }
     if (task->timer != 0)
         coir__timer_clear(&task->exec->timers, task);
     task->code = code;

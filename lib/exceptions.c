@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <stdatomic.h>
+#include <stdbool.h>
 
 #include <coir/exceptions.h>
 
@@ -25,6 +26,12 @@ static struct coir__exceptions *record_of_this_thread(void)
     return (struct coir__exceptions *)get_globals();
 }
 
+/* A function of a DLL may have a second address in the program that imports it; but the record is one. */
+static bool is_same(coir__get_globals *known, coir__get_globals *wanted)
+{
+    return known == wanted || known() == wanted();
+}
+
 int coir_exceptions_attach(void *(*wanted)(void))
 {
     coir__get_globals *known = NULL;
@@ -34,7 +41,7 @@ int coir_exceptions_attach(void *(*wanted)(void))
     if (wanted == NULL)
         return COIR_ENOTSUP;
     if (!atomic_compare_exchange_strong(&get_globals, &known, wanted))
-        return known == wanted ? COIR_OK : COIR_EBUSY;
+        return is_same(known, wanted) ? COIR_OK : COIR_EBUSY;
     if (in_use) /* threads that are there already have no record noted; the careful switches look again */
         coir__careful_exceptions();
     return COIR_OK;

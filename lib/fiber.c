@@ -397,14 +397,25 @@ COIR__NOINLINE int coir_cancel(coir_fiber *f, void **result)
     return coir__enter(thread, f, NULL, result);
 }
 
-/* Lets a fiber end by itself, on its own stack, from wherever it stands. */
+/* Is there room below the frames of a suspended fiber for its end? */
+static bool has_room(const coir_fiber *f)
+{
+    if (f->stack.source == COIR__STACK_BACKEND)
+        return true; /* it cannot begin anew */
+    return (uintptr_t)f->context.saved - (uintptr_t)f->stack.low >= UNWINDING_SIZE;
+}
+
+/* Lets a fiber end by itself, on its own stack, from wherever it stands; or from the top of the stack, over its frames, if
+ * nothing can be done for them. */
 static void end_early(struct coir__thread *thread, coir_fiber *f, bool cut_short)
 {
     f->in = &f->unwanted; /* not into a frame, which may be gone */
-    if (cut_short)
-        prepare(f, end_cut_short); /* from the top of its stack */
-    else
+    if (cut_short || !has_room(f)) {
+        coir__tools_stack_forget(&f->stack);
+        prepare(f, end_cut_short);
+    } else {
         coir__backend()->interrupt(&f->context, end_interrupted);
+    }
     coir__enter(thread, f, NULL, NULL);
 }
 

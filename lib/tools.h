@@ -26,6 +26,9 @@ void coir__tools_stack_begin(struct coir__stack *stack);
  * is to be forgotten. */
 void coir__tools_stack_end(struct coir__stack *stack);
 
+/* Nobody will go on with the frames that are on a stack; what comes next starts at its top. */
+void coir__tools_stack_forget(const struct coir__stack *stack);
+
 /* The frames of the current fiber are about to be unwound. */
 void coir__tools_unwind(void);
 

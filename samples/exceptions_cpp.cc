@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* C++ inside of fibers. Two copiers run into an error each, and ask main what to do while they stand in their handlers.
- * Whatever the other has thrown and caught meanwhile, `throw;` throws a copier's own exception. A third is destroyed in
- * the middle of its work, and its objects with it. */
+/* C++ inside of fibers. Two copiers run into an error each, and ask main what to do while they stand in their
+ * handlers. Whatever the other has thrown and caught meanwhile, `throw;` throws a copier's own exception. A third is
+ * destroyed in the middle of its work, and its objects with it. */
 #include <coir.h>
 #include <cstdio>
 #include <new>

@@ -89,7 +89,7 @@ static void take_turns(coir_fiber *one, int number_of_one, coir_fiber *two, int 
     finish(two, number_of_two);
 }
 
-START_TEST(fibers_from_before_the_plugin_and_new_ones_have_records_of_their_own)
+START_TEST(a_fiber_that_is_there_already_keeps_its_record_from_then_on)
 {
     coir_fiber *one = start(1), *two = start(2);
 
@@ -210,7 +210,7 @@ START_TEST(a_runtime_that_was_named_before_stays)
 }
 END_TEST
 
-T_MAIN(fibers_from_before_the_plugin_and_new_ones_have_records_of_their_own, the_plugin_can_name_its_runtime,
+T_MAIN(a_fiber_that_is_there_already_keeps_its_record_from_then_on, the_plugin_can_name_its_runtime,
        threads_have_records_for_each_fiber_too,
        a_thread_that_uses_fibers_for_the_first_time_finds_the_runtime_by_itself,
        a_thread_that_has_fibers_already_gets_the_runtime_too,

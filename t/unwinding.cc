@@ -1252,7 +1252,7 @@ START_TEST(frames_are_unwound_with_room_and_dropped_without)
     if (t_instrumented())
         T_SKIP("instrumented: frames are larger, and their checks need stack too");
     /* Where it is suspended coir_yield has frames too: a ucontext_t, on the backend that has one. */
-    for (int left = t_backend_is("ucontext") ? 3072 : 1024; left <= 12288; left += 256) {
+    for (int left = t_backend_is("ucontext") ? 2048 : 1024; left <= 12288; left += 256) {
         coir_fiber *f = start(fill_stack, T_VALUE(left));
         live = 0;
         expect_yield(f);

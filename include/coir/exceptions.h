@@ -14,8 +14,8 @@
  *
  * The runtime (libstdc++, or libc++abi) is found in the process when a thread first uses fibers, and again when it needs more
  * stacks than it has had; the library does not depend on one. Only one runtime in a process is looked after.
- * coir_exceptions_attach names it where that is not enough. On the Windows Fibers backend and with Microsoft's compiler the
- * system keeps the record for each fiber.
+ * coir_exceptions_attach names it where that is not enough. The records of programs that Microsoft's compiler has built are
+ * kept by the system for each of its fibers, and so of each fiber on the Windows Fibers backend.
  *
  * Forced unwinding. coir_destroy of a suspended fiber, and coir_exit, unwind the fiber's frames without an exception object,
  * as pthread_exit does (Itanium C++ ABI, exception handling, 1.3.2, _Unwind_ForcedUnwind):
@@ -23,7 +23,8 @@
  *   - Destructors of C++ objects run, innermost frame first; and functions named by __attribute__((cleanup)) in C that was
  *     compiled with -fexceptions. std::uncaught_exceptions() is 1 more in them. The fiber's deferred functions and
  *     destructors of its keys come after the last frame.
- *   - A suspension in one of those destructors returns COIR_ECANCELED at once. They may resume other fibers.
+ *   - A suspension in one of those destructors, or in a handler that has caught the unwinding, returns COIR_ECANCELED at
+ *     once. They may resume other fibers.
  *   - catch (...) catches it with libstdc++, and so does catch (abi::__forced_unwind &); they are expected to `throw;`. One
  *     that does not swallows the unwinding: the fiber's code runs on, until it next suspends, ends by itself, or calls
  *     coir_exit. A suspension unwinds again, from there. When this has happened 16 times, the frames are dropped, so that a
@@ -35,7 +36,8 @@
  *     dropped. Frames that have tables, but nothing to clean up, are passed.
  *   - It takes up to 8 KiB of the fiber's stack below where it was suspended; with less left, frames are dropped.
  *   - Code in other languages does what it does for a foreign exception. Rust: frames of extern "C-unwind" functions drop
- *     their values; extern "C" functions, and catch_unwind, abort the process.
+ *     their values; those of plain extern "C" functions are passed or abort the process, as the compiler likes;
+ *     catch_unwind aborts it.
  *
  * COIR_NO_UNWIND in a fiber's options turns it off. It is done by the compiler's runtime (libgcc, or LLVM's libunwind) on
  * Linux and with mingw-w64, on all backends. With Microsoft's compiler, and where a library has no such runtime (some builds

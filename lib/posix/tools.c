@@ -197,13 +197,19 @@ void coir__tools_stack_begin(struct coir__stack *stack)
         follow(stack);
 }
 
+/* To valgrind what lay below the last frame is ordinary memory again. */
+void coir__tools_stack_forget(const struct coir__stack *stack)
+{
+    (void)VALGRIND_MAKE_MEM_UNDEFINED(stack->low, stack->size);
+    if (__asan_unpoison_memory_region != NULL)
+        __asan_unpoison_memory_region(stack->low, stack->size);
+}
+
 void coir__tools_stack_end(struct coir__stack *stack)
 {
     end_root_region(stack);
     VALGRIND_STACK_DEREGISTER(stack->notice);
-    (void)VALGRIND_MAKE_MEM_UNDEFINED(stack->low, stack->size); /* what lay below the last frame is ordinary memory again */
-    if (__asan_unpoison_memory_region != NULL)
-        __asan_unpoison_memory_region(stack->low, stack->size);
+    coir__tools_stack_forget(stack);
     if (coir__tools_follow)
         unfollow(stack);
 }
