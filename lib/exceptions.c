@@ -55,8 +55,8 @@ void coir__exceptions_look(void)
 
 void coir__exceptions_enter(struct coir__thread *thread)
 {
-    in_use = true; /* before the look, so that one who attaches meanwhile knows */
     coir__exceptions_look();
+    in_use = true; /* and then get_globals is read: one of the two sees what the other, who attaches, has done */
     thread->exceptions = get_globals != NULL ? record_of_this_thread() : &coir__no_exceptions;
 }
 
