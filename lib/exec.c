@@ -623,10 +623,12 @@ int coir_exec_destroy(coir_exec *e)
 int64_t coir_exec_next_deadline(const coir_exec *e)
 {
     int error = coir__exec_check(e);
+    int64_t next;
 
     if (error != COIR_OK)
         return error;
-    return has_work(e) ? 0 : coir__timers_next(&e->timers);
+    next = has_work(e) ? 0 : coir__timers_next(&e->timers);
+    return next > 0 ? next : 0; /* what is overdue may have any time, and an error is negative */
 }
 
 int64_t coir_exec_now(const coir_exec *e)

@@ -490,7 +490,7 @@ COIR__NOINLINE static int destroy_unusual(coir_fiber *f)
 {
     if (!(f->special & COIR__KEPT))
         return coir__fiber_destroy(f);
-    return f->life != COIR__DONE && f->owner != coir__thread_now() && !f->owner->ended ? COIR_ETHREAD : COIR_EBUSY;
+    return f->life != COIR__DONE && coir__is_elsewhere(f, coir__thread_now()) && !f->owner->ended ? COIR_ETHREAD : COIR_EBUSY;
 }
 
 COIR__HOT int coir_destroy(coir_fiber *f)

@@ -210,7 +210,7 @@ int coir_group_wait_until(coir_group *g, int64_t deadline)
     int error = check(g);
 
     if (error != COIR_OK)
-        return error;
+        return coir__thread_now()->current->special & COIR__ENDING ? COIR_ECANCELED : error;
     if (g->count == 0)
         return g->code;
     if (coir__may_wait(&caller))

@@ -17,7 +17,7 @@ int coir__check_resumable(const coir_fiber *f, const struct coir__thread *thread
 {
     if (f->life == COIR__DONE || coir__cut_short(f))
         return COIR_EDEAD;
-    if (f->owner != thread && f->owner != &coir__thread_any)
+    if (coir__is_elsewhere(f, thread))
         return COIR_ETHREAD;
     if ((f->life == COIR__STARTED && f->resumable_by == NULL) || (f->special & COIR__KEPT))
         return COIR_EBUSY;

@@ -142,6 +142,12 @@ static inline void coir__thread_drop(coir_fiber *f)
         f->next->previous = f->previous;
 }
 
+/* Is `f`, which has not ended, another thread's? */
+static inline bool coir__is_elsewhere(const coir_fiber *f, const struct coir__thread *thread)
+{
+    return f->owner != thread && f->owner != &coir__thread_any;
+}
+
 /* A movable fiber suspends: it is no thread's until one takes it over. */
 static inline void coir__thread_let_go(coir_fiber *f)
 {

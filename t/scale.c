@@ -151,7 +151,7 @@ static void check_costs(long resident, double tables, long maps)
     ck_assert_int_lt(t_mappings() - maps, 100);
     if (!t_backend_is("asm"))
         return;
-    ck_assert((double)(t_resident_kib() - resident) / (double)count <= page + 0.32);
+    ck_assert((double)(t_resident_kib() - resident) / (double)count <= page + 0.33);
     if (page <= 4)
         ck_assert((table_kilobytes() - tables) / (double)count <= 0.55);
 }
