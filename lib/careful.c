@@ -22,6 +22,7 @@ static struct {
     void *context;
 } hook;
 
+/* Written under the lock. */
 static _Atomic bool keeps_fpenv;
 static _Atomic bool keeps_exceptions;
 
@@ -64,6 +65,12 @@ static void leave_fpenv(coir_fiber *from)
     coir__backend()->fpenv_load(&from->outer_fpenv);
 }
 
+/* Does the current thread go by here at each change of fiber? */
+static bool is_careful_always(void)
+{
+    return coir__watches_always(coir__thread_here());
+}
+
 /* Leaves the record of exceptions with the side that it is of, and makes that of the other the thread's. From the first time
  * that there is something to leave, it has to be looked at whenever a side is continued. */
 static void exchange_exceptions(coir_fiber *from, const coir_fiber *to)
@@ -74,7 +81,7 @@ static void exchange_exceptions(coir_fiber *from, const coir_fiber *to)
     if (coir__exceptions_empty(record) && coir__exceptions_empty(&to->exceptions))
         return;
     *record = to->exceptions;
-    if (!keeps_exceptions)
+    if (!is_careful_always())
         coir__careful_exceptions();
 }
 
@@ -196,10 +203,14 @@ void coir__careful_choose(const struct coir__backend *backend)
                         !backend->switches.entries);
 }
 
-static void choose_again(void)
+/* `what` is asked for from now on. The calling thread's own switches must not run ahead of that, whoever else may be asking
+ * for the same: so what is looked at before is not what was asked for, but what has come of it. */
+static void ask_for(_Atomic bool *what)
 {
     coir__lock();
-    coir__careful_choose(coir__backend());
+    *what = true;
+    if (coir__backend() != NULL)
+        coir__careful_choose(coir__backend());
     coir__unlock();
 }
 
@@ -208,17 +219,13 @@ void coir__careful_fpenv(struct coir__fpenv *out)
     if (coir__backend()->fpenv_read == NULL)
         return;
     coir__backend()->fpenv_read(out);
-    if (!keeps_fpenv) {
-        keeps_fpenv = true;
-        choose_again();
-    }
+    if (!keeps_fpenv || !is_careful_always())
+        ask_for(&keeps_fpenv);
 }
 
 void coir__careful_exceptions(void)
 {
-    keeps_exceptions = true;
-    if (coir__backend() != NULL)
-        choose_again();
+    ask_for(&keeps_exceptions);
 }
 
 int coir_set_switch_hook(coir_switch_hook *function, void *context)
@@ -227,8 +234,10 @@ int coir_set_switch_hook(coir_switch_hook *function, void *context)
 
     if (error != COIR_OK)
         return error;
+    coir__lock();
     hook.function = function;
     hook.context = context;
-    choose_again();
+    coir__careful_choose(coir__backend());
+    coir__unlock();
     return COIR_OK;
 }

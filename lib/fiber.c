@@ -45,13 +45,17 @@ static void end_without_frames(coir_fiber *f, void *result)
     coir__fiber_end(f, result);
 }
 
-/* The current fiber is being left by the forced unwinding of pthread_exit: its resumer is the current one from now on. */
+/* The current fiber is being left by the forced unwinding of pthread_exit: its resumer is the current one from now on, with
+ * the exceptions that it has in hand. */
 static void leave_unwound(void)
 {
     struct coir__thread *thread = coir__thread_now();
+    struct coir__exceptions *record = coir__exceptions_of(thread);
     coir_fiber *f = thread->current;
 
     f->life = COIR__CUT_SHORT;
+    if (record != &coir__no_exceptions)
+        *record = f->resumer->exceptions;
     thread->current = f->resumer;
     if (f->special & COIR__TASK) /* with its executor */
         thread->exec = &coir__no_exec;
@@ -60,7 +64,7 @@ static void leave_unwound(void)
 /* Called when the first frame of a fiber is unwound: by us, or by the system's pthread_exit, which goes on. */
 void coir__unwinding_arrived(struct coir__unwinding *unwinding)
 {
-    if (unwinding->begun)
+    if (unwinding->arrives)
         end_without_frames(unwinding->fiber, unwinding->result);
     else
         leave_unwound();
@@ -73,9 +77,12 @@ void coir__unwinding_stopped(struct coir__unwinding *unwinding)
 
 void coir__unwinding_swallowed(struct coir__unwinding *unwinding)
 {
+    struct coir__exceptions *record = coir__exceptions_of(coir__thread_now());
+
     unwinding->fiber->special &= (uint16_t)~COIR__ENDING;
     unwinding->swallowed++;
-    coir__exceptions_of(coir__thread_now())->in_flight = unwinding->in_flight;
+    if (record != &coir__no_exceptions)
+        record->in_flight--; /* but one that the handler has thrown instead still is */
 }
 
 static bool can_unwind(const coir_fiber *f)
@@ -91,10 +98,11 @@ static bool can_unwind(const coir_fiber *f)
 
 /* Destructors that ask are to see that the scope is not left as usual: one exception more is in flight. Said at each frame,
  * since libstdc++ counts one more whenever it is thrown again, and never less. */
-void coir__unwinding_steps(struct coir__unwinding *unwinding)
+void coir__unwinding_steps(struct coir__unwinding *unwinding, uintptr_t function)
 {
     struct coir__exceptions *record = coir__exceptions_of(coir__thread_now());
 
+    unwinding->arrives = function == (uintptr_t)coir__fiber_main;
     if (record != &coir__no_exceptions)
         record->in_flight = unwinding->in_flight + 1;
 }

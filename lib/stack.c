@@ -85,6 +85,7 @@ static int take_callers(const coir_options *opt, struct coir__stack *out)
 
 static int take_from_allocator(size_t size, struct coir__stack *out)
 {
+    coir__exceptions_look(); /* as coir__pool_take */
     size = round_up(size, coir__page_size());
     out->low = coir__allocate_stack(size);
     if (out->low == NULL)
@@ -118,6 +119,7 @@ static int take_from_backend(size_t size, struct coir__stack *out)
 
     if (error != COIR_OK)
         return error;
+    coir__exceptions_look(); /* as coir__pool_take */
     out->source = COIR__STACK_BACKEND;
     out->colour = 0;
     return COIR_OK;

@@ -52,6 +52,11 @@ static void watch(struct coir__thread *thread)
     atomic_store_explicit(&thread->watched, watch_always ? &never_empty : thread->exceptions, memory_order_relaxed);
 }
 
+bool coir__watches_always(struct coir__thread *thread)
+{
+    return coir__watched(thread) == &never_empty;
+}
+
 void coir__threads_watch(bool always)
 {
     watch_always = always;

@@ -51,6 +51,9 @@ static inline const struct coir__exceptions *coir__watched(struct coir__thread *
     return atomic_load_explicit(&thread->watched, memory_order_relaxed);
 }
 
+/* thread.c: does it go through careful.c at each change of fiber? */
+bool coir__watches_always(struct coir__thread *thread);
+
 /* thread.c: under the lock: all threads, those to come too, go through careful.c at each change of fiber; or only when their records of
  * exceptions are not empty. */
 void coir__threads_watch(bool always);

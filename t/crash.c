@@ -429,6 +429,45 @@ START_TEST(a_plain_handler_is_called_afterwards)
 }
 END_TEST
 
+static void return_plainly(int signal)
+{
+    (void)signal;
+}
+
+/* Which is how programs leave what follows to the system. */
+static void crash_with_a_handler_for_once(void *arg)
+{
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = return_plainly;
+    action.sa_flags = (int)SA_RESETHAND;
+    sigaction(SIGSEGV, &action, NULL);
+    install_and_overflow(arg);
+}
+
+START_TEST(a_handler_that_asked_for_one_signal_is_called_once)
+{
+    ck_assert_int_eq(t_listen_to_child(crash_with_a_handler_for_once, NULL, heard, sizeof heard), T_FAULT);
+    find(heard, "coir: stack overflow");
+}
+END_TEST
+
+static void ignore_what_is_sent(void *arg)
+{
+    signal(SIGSEGV, SIG_IGN);
+    install();
+    raise(SIGSEGV);
+    (void)arg;
+    _exit(46);
+}
+
+START_TEST(a_signal_that_was_sent_can_be_ignored)
+{
+    check_status(t_listen_to_child(ignore_what_is_sent, NULL, heard, sizeof heard), 46);
+    ck_assert_str_eq(heard, "");
+}
+END_TEST
+
 static void crash_while_faults_are_ignored(void *arg)
 {
     signal(SIGSEGV, SIG_IGN);
@@ -599,6 +638,7 @@ END_TEST
 
 #define SYSTEM_CASES                                                                                             \
     a_handler_that_wants_information_gets_it_afterwards, a_plain_handler_is_called_afterwards,                   \
+        a_handler_that_asked_for_one_signal_is_called_once, a_signal_that_was_sent_can_be_ignored,               \
         a_fault_that_was_ignored_ends_the_process, a_handler_may_mend_what_was_wrong,                            \
         a_backtrace_in_a_handler_begins_there, a_signal_that_was_sent_is_no_fault,                               \
         a_thread_may_have_its_own_alternate_stack, on_a_small_alternate_stack_there_is_no_backtrace,             \

@@ -887,6 +887,98 @@ START_TEST(a_fiber_that_swallows_it_may_return)
 }
 END_TEST
 
+static int in_flight_then, in_flight_at_last;
+
+static void *throw_instead(void *)
+{
+    try {
+        try {
+            suspend_for_good();
+        } catch (...) {
+            throw 5;
+        }
+    } catch (int number) {
+        ck_assert_int_eq(number, 5);
+        in_flight_then = std::uncaught_exceptions();
+    }
+    in_flight_at_last = std::uncaught_exceptions();
+    return nullptr;
+}
+
+START_TEST(a_handler_may_throw_something_else_instead)
+{
+    SKIP_WHERE_HANDLERS_DO_NOT_CATCH_IT;
+    in_flight_then = in_flight_at_last = -1;
+    destroy(start(throw_instead, nullptr));
+    ck_assert_int_eq(in_flight_then, 0);
+    ck_assert_int_eq(in_flight_at_last, 0);
+}
+END_TEST
+
+static void *swallow_and_exit_the_thread(void *value)
+{
+    try {
+        suspend_for_good();
+    } catch (...) {
+    }
+    t_thread_exit(value);
+    return nullptr;
+}
+
+static void *destroy_what_exits_the_thread(void *value)
+{
+    destroy(start(swallow_and_exit_the_thread, value));
+    return nullptr;
+}
+
+/* The thread's own unwinding is not taken for the fiber's. */
+START_TEST(a_fiber_that_swallows_it_may_end_its_thread)
+{
+    SKIP_WHERE_HANDLERS_DO_NOT_CATCH_IT;
+    if (t_under("tsan"))
+        T_SKIP("ThreadSanitizer's runtime ends the process at pthread_exit in a fiber");
+    ck_assert_int_eq(T_NUMBER(t_on_thread(destroy_what_exits_the_thread, T_VALUE(42))), 42);
+}
+END_TEST
+
+static bool looked, had_its_exception;
+
+struct looks_at_end {
+    ~looks_at_end()
+    {
+        looked = true;
+        had_its_exception = std::current_exception() != nullptr;
+    }
+};
+
+static void *exit_the_thread(void *value)
+{
+    t_thread_exit(value);
+    return nullptr;
+}
+
+static void *resume_in_a_handler_what_exits_the_thread(void *value)
+{
+    try {
+        throw 1;
+    } catch (int) {
+        looks_at_end here;
+        coir_resume(t_create(exit_the_thread, value), nullptr, nullptr);
+    }
+    return nullptr;
+}
+
+/* Where the end of the thread unwinds the resumer at all. */
+START_TEST(when_a_thread_ends_in_a_fiber_its_resumer_has_its_own_exceptions)
+{
+    if (t_under("tsan"))
+        T_SKIP("ThreadSanitizer's runtime ends the process at pthread_exit in a fiber");
+    looked = false;
+    ck_assert_int_eq(T_NUMBER(t_on_thread(resume_in_a_handler_what_exits_the_thread, T_VALUE(42))), 42);
+    ck_assert(!looked || had_its_exception);
+}
+END_TEST
+
 static void *swallow_an_exit(void *then)
 {
     marks_at_end outer = {'a'};
@@ -1332,7 +1424,9 @@ T_MAIN(destroy_runs_destructors_innermost_first_then_deferred_functions_then_key
        handlers_of_everything_catch_it_and_throw_it_again, handlers_of_forced_unwinding_catch_it_and_throw_it_again,
        handlers_find_their_frames_registers_as_they_were,
        a_fiber_that_swallows_it_goes_on_until_it_is_suspended_again, a_fiber_that_swallows_it_may_exit,
-       a_fiber_that_swallows_it_may_return, a_fiber_that_swallows_its_exit_ends_with_what_it_said_last,
+       a_fiber_that_swallows_it_may_return,
+       a_handler_may_throw_something_else_instead, a_fiber_that_swallows_it_may_end_its_thread,
+       when_a_thread_ends_in_a_fiber_its_resumer_has_its_own_exceptions, a_fiber_that_swallows_its_exit_ends_with_what_it_said_last,
        a_fiber_that_swallows_it_cannot_leave_by_switch,
        a_fiber_that_swallows_every_suspension_is_dropped_after_sixteen,
        a_fiber_that_swallows_every_exit_is_dropped_after_sixteen,

@@ -158,7 +158,8 @@ COIR_API int coir_create(coir_fiber **out, coir_fn *fn, void *arg, const coir_op
  * one gave. `result` may be NULL; on error *result is not touched.
  *
  * COIR_EINVAL: `f` is NULL, or a first resume with a value. COIR_EDEAD: it has ended. COIR_EBUSY: it runs, or waits for
- * a fiber that it resumed. COIR_ETHREAD: it belongs to another thread. It never fails for want of memory. */
+ * a fiber that it resumed. COIR_ETHREAD: it belongs to another thread. It never fails for
+ * want of memory, but for a movable fiber in a thread that has not used fibers before (COIR_ENOMEM). */
 COIR_API int coir_resume(coir_fiber *f, void *value, void **result);
 
 /* Suspends the current fiber and makes the coir_resume that runs it return COIR_YIELDED with `value`. Control comes

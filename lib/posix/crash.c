@@ -23,6 +23,7 @@
 
 static const int signals[2] = {SIGSEGV, SIGBUS};
 static struct sigaction before[2];
+static const struct sigaction default_action = {.sa_handler = SIG_DFL};
 
 /* ---- alternate stacks ---- */
 
@@ -92,10 +93,7 @@ static void report(siginfo_t *info, void *context)
  * sent again, which waits until then too. */
 static void take_default(int signal, bool was_sent)
 {
-    struct sigaction action = {.sa_handler = SIG_DFL};
-
-    sigemptyset(&action.sa_mask);
-    sigaction(signal, &action, NULL);
+    sigaction(signal, &default_action, NULL);
     if (was_sent)
         raise(signal);
 }
@@ -123,17 +121,21 @@ static bool is_handler(const struct sigaction *action)
 /* Signals that a process sent have codes up to 0 (POSIX, <signal.h>). */
 static void on_signal(int signal, siginfo_t *info, void *context)
 {
-    const struct sigaction *next = &before[signal == SIGBUS];
+    struct sigaction *next = &before[signal == SIGBUS];
+    struct sigaction action = *next;
     bool was_sent = info->si_code <= 0;
     int error = errno;
 
     if (!was_sent)
         report(info, context);
     errno = error;
-    if (is_handler(next))
-        call(next, signal, info, context);
-    else
+    if (is_handler(&action)) {
+        if (action.sa_flags & (int)SA_RESETHAND)
+            *next = default_action;
+        call(&action, signal, info, context);
+    } else if (!was_sent || action.sa_handler != SIG_IGN) { /* a fault cannot be ignored */
         take_default(signal, was_sent);
+    }
 }
 
 int coir__crash_install(void)

@@ -13,7 +13,7 @@
 #ifdef HAVE_DL_ITERATE_PHDR
 #include <link.h>
 #endif
-#if defined(PIC) && defined(HAVE_DLOPEN)
+#ifdef HAVE_DLOPEN
 #include <dlfcn.h>
 #endif
 
@@ -22,8 +22,11 @@
 /* Itanium C++ ABI, exception handling, 2.2.2: what it returns is never NULL. */
 extern void *__cxa_get_globals(void) __attribute__((weak));
 
-/* dlopen in the static library would have every program that is linked statically warned of. */
-#if defined(PIC) && defined(HAVE_DLOPEN) && defined(RTLD_NOLOAD)
+#if defined(HAVE_DLOPEN) && defined(RTLD_NOLOAD)
+
+/* Not for their own sake into programs that are linked statically, of which the linker would warn. */
+#pragma weak dlopen
+#pragma weak dlsym
 
 static coir__get_globals *find_in(const char *name)
 {
@@ -40,6 +43,8 @@ static coir__get_globals *find_loaded(void)
     static const char *const names[] = {"libstdc++.so.6", "libc++abi.so.1", "libc++.so.1"};
     coir__get_globals *found = NULL;
 
+    if (dlopen == NULL || dlsym == NULL)
+        return NULL;
     for (size_t i = 0; i < sizeof names / sizeof names[0] && found == NULL; i++)
         found = find_in(names[i]);
     return found;
