@@ -42,6 +42,7 @@ int coir_exceptions_attach(void *(*wanted)(void))
         return COIR_ENOTSUP;
     if (!atomic_compare_exchange_strong(&get_globals, &known, wanted))
         return is_same(known, wanted) ? COIR_OK : COIR_EBUSY;
+    coir__cxx_runtime_keep(wanted);
     if (in_use) /* threads that are there already have no record noted; the careful switches look again */
         coir__careful_exceptions();
     return COIR_OK;

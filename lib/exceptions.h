@@ -48,4 +48,7 @@ typedef void *coir__get_globals(void);
 /* __cxa_get_globals of the process's C++ runtime, or NULL if none is loaded. */
 coir__get_globals *coir__cxx_runtime_find(void);
 
+/* Sees to it that the library which that function is in is not unloaded. */
+void coir__cxx_runtime_keep(coir__get_globals *function);
+
 #endif

@@ -57,7 +57,10 @@ extern "C" {
  * reinterpret_cast<void *(*)()>(abi::__cxa_get_globals), from <cxxabi.h>), or NULL: look for one now.
  *
  * A program needs it that loads a C++ plugin with dlopen after fibers have been in use, or whose C++ runtime is linked
- * into it on Windows, unless it uses coir.hpp, which calls it by itself. Any thread may call it, any number of times.
+ * into it on Windows, unless it uses coir.hpp, which calls it by itself. Any thread may call it, any number of times. The
+ * library that the function is in stays loaded from then on. To look for one takes the dynamic linker's lock, if something
+ * was loaded since the last look, as dlopen does; so a constructor of a library that is being loaded must not wait for a
+ * thread that makes fibers.
  *
  * COIR_OK: a runtime is known now, and was perhaps before. COIR_ENOTSUP: `get_globals` is NULL and none was found.
  * COIR_EBUSY: another one is known, and stays. */

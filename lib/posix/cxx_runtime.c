@@ -25,12 +25,13 @@ extern void *__cxa_get_globals(void) __attribute__((weak));
 #if defined(HAVE_DLOPEN) && defined(RTLD_NOLOAD)
 
 /* Not for their own sake into programs that are linked statically, of which the linker would warn. */
+#pragma weak dladdr
 #pragma weak dlopen
 #pragma weak dlsym
 
 static coir__get_globals *find_in(const char *name)
 {
-    void *library = dlopen(name, RTLD_LAZY | RTLD_NOLOAD); /* and it stays open: a C++ runtime is not unloaded */
+    void *library = dlopen(name, RTLD_LAZY | RTLD_NOLOAD); /* and it stays open */
     void *found = library != NULL ? dlsym(library, "__cxa_get_globals") : NULL;
     coir__get_globals *function = NULL;
 
@@ -50,11 +51,26 @@ static coir__get_globals *find_loaded(void)
     return found;
 }
 
+void coir__cxx_runtime_keep(coir__get_globals *function)
+{
+    void *address;
+    Dl_info info;
+
+    memcpy(&address, &function, sizeof address);
+    if (dladdr != NULL && dlopen != NULL && dladdr(address, &info) != 0 && info.dli_fname != NULL)
+        (void)dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD); /* nobody closes this one */
+}
+
 #else
 
 static coir__get_globals *find_loaded(void)
 {
     return NULL;
+}
+
+void coir__cxx_runtime_keep(coir__get_globals *function)
+{
+    (void)function;
 }
 
 #endif

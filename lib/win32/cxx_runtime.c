@@ -22,3 +22,11 @@ coir__get_globals *coir__cxx_runtime_find(void)
     }
     return NULL;
 }
+
+void coir__cxx_runtime_keep(coir__get_globals *function)
+{
+    HMODULE module;
+
+    GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,
+                       (LPCWSTR)(uintptr_t)function, &module);
+}
