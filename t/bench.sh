@@ -34,6 +34,7 @@ refuses() {
     [ $? = 2 ] && grep -q usage $out.log
 }
 
+if [ "${T_FEW-}" = 1 ] && [ ! -f bench/run ] && [ ! -f bench/run.exe ]; then not_again "the benchmarks"; fi
 if [ -n "$T_INSTRUMENTED" ]; then
     skip "the benchmarks" "instrumented"
     plan

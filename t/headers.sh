@@ -3,6 +3,23 @@
 # Each public header compiles alone, in every language it promises, with every compiler that is here, all warnings on.
 . "$srcdir/t/tap.sh"
 
+# The C of the Windows Fibers backend, and all that is portable: no extension either. The headers of Windows are mingw's.
+plain_c() {
+    for file in "$srcdir"/lib/*.c "$srcdir"/lib/win32/os.c "$srcdir"/lib/win32/pages.c "$srcdir"/lib/win32/tools.c \
+        "$srcdir"/lib/win32/event.c "$srcdir"/lib/win32/walk.c "$srcdir"/lib/win32/module.c \
+        "$srcdir"/lib/win32/crash.c "$srcdir"/lib/win32/backend_winfiber.c "$srcdir"/lib/win32/switch_winfiber.c; do
+        clang --target=x86_64-w64-mingw32 -std=c11 -Wall -Wpedantic -Wgnu -Werror -fsyntax-only -I. -Iinclude \
+            -I"$srcdir/include" -I"$srcdir/lib" -I"$srcdir/lib/win32" "$file" || return 1
+    done
+}
+name="the C of the Windows Fibers backend uses no extension of gcc's"
+case $COIR_TEST_BACKENDS in
+    *winfiber*)
+        if have clang; then check "$name" plain_c; else skip "$name" "no clang here"; fi ;;
+esac
+
+not_again "the headers in every language"
+
 flags="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wundef -Werror -fsyntax-only -I$srcdir/include -Iinclude"
 c_flags="-Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition -Wc++-compat"
 cxx_flags="-Wold-style-cast -Wzero-as-null-pointer-constant"
@@ -63,21 +80,6 @@ if have clang; then
 else
     skip "$name" "no clang here"
 fi
-
-# The C of the Windows Fibers backend, and all that is portable: no extension either. The headers of Windows are mingw's.
-plain_c() {
-    for file in "$srcdir"/lib/*.c "$srcdir"/lib/win32/os.c "$srcdir"/lib/win32/pages.c "$srcdir"/lib/win32/tools.c \
-        "$srcdir"/lib/win32/event.c "$srcdir"/lib/win32/walk.c "$srcdir"/lib/win32/module.c \
-        "$srcdir"/lib/win32/crash.c "$srcdir"/lib/win32/backend_winfiber.c "$srcdir"/lib/win32/switch_winfiber.c; do
-        clang --target=x86_64-w64-mingw32 -std=c11 -Wall -Wpedantic -Wgnu -Werror -fsyntax-only -I. -Iinclude \
-            -I"$srcdir/include" -I"$srcdir/lib" -I"$srcdir/lib/win32" "$file" || return 1
-    done
-}
-name="the C of the Windows Fibers backend uses no extension of gcc's"
-case $COIR_TEST_BACKENDS in
-    *winfiber*)
-        if have clang; then check "$name" plain_c; else skip "$name" "no clang here"; fi ;;
-esac
 
 for compiler in gcc clang; do
     for standard in c99 c11 c17; do

@@ -3,8 +3,9 @@
 # run.sh PROGRAM: runs a test program once on each backend of this build and joins the results in one TAP stream.
 #
 #   COIR_TEST_BACKENDS  the backends, separated by blanks
-#   T_FEW               1: the programs that take long, and do the same on each backend (they wait for the world, and the
-#                       backend knows nothing of that), run on the first one only
+#   T_FEW               1: this is not the first build that is tested. The programs that take long, and do the same on each
+#                       backend (they wait for the world, and the backend knows nothing of that), run on the first one only;
+#                       and what would find the same in every build is left out, by name
 #   TEST_RUNNER         a command to run the program with, such as "valgrind --error-exitcode=9"
 
 program=$1

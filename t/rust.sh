@@ -3,6 +3,11 @@
 # Forced unwinding of frames in Rust: t/rust_frames.rs.
 . "$srcdir/t/tap.sh"
 
+library_is_of_the_same_system() {
+    echo 'extern "C" { fn coir_version() -> *const u8; } fn main() { unsafe { coir_version(); } }' |
+        $RUSTC -L .libs -l coir -o rust.program - 2> /dev/null && LD_LIBRARY_PATH=$PWD/.libs ./rust.program 2> /dev/null
+}
+
 # Says what holds here, or why nothing can be said.
 why_not() {
     if [ -n "$TEST_RUNNER$T_INSTRUMENTED" ]; then
@@ -13,8 +18,10 @@ why_not() {
         echo "no shared library in this build"
     elif ! echo 'extern "C-unwind" fn f() {} fn main() { f() }' | $RUSTC -o rust.program - 2> /dev/null; then
         echo "this rustc has no \"C-unwind\""
-    elif ! LC_ALL=C ./rust.program; then
+    elif ! ./rust.program; then
         echo "rustc is for another system"
+    elif ! library_is_of_the_same_system; then
+        echo "rustc is for another C library"
     fi
 }
 

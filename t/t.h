@@ -100,6 +100,9 @@ static inline bool t_unwinds(void)
 /* True under valgrind or a sanitizer, which make some things slow or different; the tests then do less of the same. */
 bool t_instrumented(void);
 
+/* True where T_FEW=1 says that this is not the first build that is tested: what takes long may do less of the same. */
+bool t_few(void);
+
 /* Is that tool, of the names that T_INSTRUMENTED may have, what the tests run under? */
 bool t_under(const char *tool);
 

@@ -19,6 +19,13 @@ bool t_instrumented(void)
     return getenv("T_INSTRUMENTED") != NULL;
 }
 
+bool t_few(void)
+{
+    const char *few = getenv("T_FEW");
+
+    return few != NULL && strcmp(few, "1") == 0;
+}
+
 bool t_under(const char *tool)
 {
     const char *instrumented = getenv("T_INSTRUMENTED");

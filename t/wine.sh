@@ -29,24 +29,34 @@ if [ ! -f "$WINEPREFIX/ready" ]; then
     ) 9> "$WINEPREFIX/lock"
 fi
 
+# All that follows is done thousands of times, so as much as can be by the shell itself.
+
 # The programs of the build tree are libtool's wrappers; the true ones, and the DLL, are in folders named .libs.
 program=${1%.exe}.exe
 shift
-real=$(dirname "$program")/.libs/$(basename "$program")
+case $program in
+    */*) real=${program%/*}/.libs/${program##*/} ;;
+    *) real=.libs/$program ;;
+esac
 if [ -f "$real" ]; then program=$real; fi
 
-windows() { printf 'Z:%s' "$1" | tr / '\\'; }
-
-WINEPATH="$(windows "$PWD/.libs")${WINEPATH:+;$WINEPATH}"
+# Windows takes slashes for backslashes.
+WINEPATH="Z:$PWD/.libs${WINEPATH:+;$WINEPATH}"
 if [ -n "$CXX" ]; then
-    WINEPATH="$WINEPATH;$(windows "$(dirname "$($CXX -print-file-name=libstdc++-6.dll)")")"
+    known=$WINEPREFIX/runtime
+    { read -r asked && read -r runtime; } < "$known" 2> /dev/null
+    if [ "${asked-}" != "$CXX" ]; then
+        runtime=$(dirname "$($CXX -print-file-name=libstdc++-6.dll)")
+        printf '%s\n' "$CXX" "$runtime" > "$known.$$" && mv "$known.$$" "$known"
+    fi
+    WINEPATH="$WINEPATH;Z:$runtime"
 fi
 export WINEPATH
 
 # Once in some thousand times wine does not get as far as to start a program, and ends with status 1: without a word, or
 # saying that it has lost its server. Ours always say something, so it was not them, and it is tried again.
 silent() { [ ! -s "$output" ] && ! grep -qv '^wine client error:.*Connection reset by peer' "$errors"; }
-output=$(mktemp) errors=$(mktemp)
+output=$WINEPREFIX/output.$$ errors=$WINEPREFIX/errors.$$
 trap 'rm -f "$output" "$errors"' EXIT
 for attempt in 1 2 3; do
     timeout "${T_TIMEOUT:-300}" $wine "$program" "$@" > "$output" 2> "$errors" < /dev/null
@@ -54,5 +64,5 @@ for attempt in 1 2 3; do
     if [ $status != 1 ] || ! silent; then break; fi
 done
 cat "$output"
-cat "$errors" >&2
+if [ -s "$errors" ]; then cat "$errors" >&2; fi
 exit $status
