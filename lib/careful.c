@@ -2,8 +2,9 @@
 /* careful.c - switches that do more than change stacks: tell the program's hook, keep records of exceptions and
  * floating-point control apart, tell sanitizers.
  *
- * Changes of fiber come by here only while something asks for it, so who does not need them does not pay. Like all else they do their work before the switch, on the side that leaves; but AddressSanitizer wants
- * to hear of the arrival too. */
+ * Changes of fiber come by here only while something asks for it (thread.h, `watched`), so who does not need that does not
+ * pay. Like all else they do their work before the switch, on the side that leaves; but AddressSanitizer wants to hear
+ * of the arrival too. */
 
 #include <config.h>
 
@@ -91,7 +92,7 @@ static bool is_left_for_good(const coir_fiber *f)
 }
 
 /* Tells tools that follow all switches of one from `from`, whose stack is noted elsewhere if it is left for good. */
-static void tell_tools(coir_fiber *from, coir_fiber *to)
+COIR__UNNOTED static void tell_tools(coir_fiber *from, coir_fiber *to)
 {
     struct coir__thread *thread = coir__thread_here();
 

@@ -22,7 +22,8 @@ struct coir__unwinding;
 enum coir__life {
     COIR__NEW,
     COIR__STARTED,
-    COIR__CUT_SHORT, /* its thread is being unwound, and its frames are gone; coir__cut_short tells the rest */
+    COIR__CUT_SHORT, /* its thread has ended in its midst, or is about to; or it never ran, and its task is abandoned: its
+                        frames are no more. coir__cut_short tells the rest */
     COIR__DONE
 };
 

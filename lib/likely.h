@@ -18,7 +18,15 @@
 #define COIR__CALLER __builtin_return_address(0)
 /* The parameter of that number, from 1, is a format as printf's, for the arguments from `first` on. */
 #define COIR__FORMAT(number, first) __attribute__((format(printf, number, first)))
+/* Where the library itself is built with ThreadSanitizer, which would note the start of a function for one fiber and its
+ * end for another. */
+#if defined(__clang__)
+#define COIR__UNNOTED __attribute__((no_sanitize("thread"), noinline))
 #else
+#define COIR__UNNOTED __attribute__((no_sanitize_thread, noinline))
+#endif
+#else
+#define COIR__UNNOTED
 #define COIR__CALLER ((void *)0)
 #define COIR__FORMAT(number, first)
 #define coir__prefetch(address) ((void)(address))

@@ -215,7 +215,8 @@ COIR_API int coir_exec_destroy(coir_exec *e);
  * `opt` as with coir_create, NULL for all defaults; `data` can be had with coir_fiber_data(coir_task_fiber(t)).
  *
  * COIR_EINVAL: `fn` is NULL, or as with coir_create; COIR_ENOTTASK: `e` is NULL and no executor runs; COIR_ETHREAD;
- * COIR_ENOMEM, COIR_EMAPS, COIR_ENOTSUP: as with coir_create. On error *out is as it was. */
+ * COIR_ENOMEM, COIR_EMAPS, COIR_ENOTSUP: as with coir_create; COIR_ENOTSUP also for COIR_MOVABLE. On error *out is as
+ * it was. */
 COIR_API int coir_spawn(coir_task **out, coir_exec *e, coir_fn *fn, void *arg, const coir_options *opt);
 
 /* Waits until `t` has ended, stores what it returned in *result, and frees it. In a task it waits as tasks do; outside

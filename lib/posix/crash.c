@@ -102,11 +102,13 @@ static void take_default(int signal, bool was_sent)
  * returns. */
 static void call(const struct sigaction *action, int signal, siginfo_t *info, void *context)
 {
-    sigset_t mask = action->sa_mask;
+    sigset_t mask = action->sa_mask, itself;
 
-    if (!(action->sa_flags & SA_NODEFER))
-        sigaddset(&mask, signal);
+    sigemptyset(&itself);
+    sigaddset(&itself, signal);
     pthread_sigmask(SIG_BLOCK, &mask, NULL);
+    if ((action->sa_flags & SA_NODEFER) && !sigismember(&mask, signal))
+        pthread_sigmask(SIG_UNBLOCK, &itself, NULL);
     if (action->sa_flags & SA_SIGINFO)
         action->sa_sigaction(signal, info, context);
     else

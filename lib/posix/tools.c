@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "likely.h"
 #include "os.h"
 #include "tools.h"
 
@@ -21,14 +22,6 @@
 #endif
 
 #define IF_THERE __attribute__((weak))
-
-/* Where the library itself is built with ThreadSanitizer: that would note the start of a function for one fiber and its end
- * for another. */
-#if defined(__clang__)
-#define UNNOTED __attribute__((no_sanitize("thread"), noinline))
-#else
-#define UNNOTED __attribute__((no_sanitize_thread, noinline))
-#endif
 
 /* As sanitizer/common_interface_defs.h, asan_interface.h, lsan_interface.h and tsan_interface.h have them. */
 extern void __sanitizer_start_switch_fiber(void **fake_stack_save, const void *bottom, size_t size) IF_THERE;
@@ -235,7 +228,7 @@ void coir__tools_observe(void *address)
 
 /* In ThreadSanitizer a thread starts as a fiber too, which has a name while it is left. Another one is made when it is first
  * needed, since there cannot be many, and gcc's take most of a megabyte each. */
-UNNOTED static void switch_tsan(struct coir__stack *from, struct coir__stack *to)
+COIR__UNNOTED static void switch_tsan(struct coir__stack *from, struct coir__stack *to)
 {
     if (from->tool == NULL)
         from->tool = __tsan_get_current_fiber();
@@ -260,7 +253,7 @@ static void leave_asan(struct coir__stack *from, const struct coir__stack *to)
     coir__unlock();
 }
 
-UNNOTED void coir__tools_leave(struct coir__stack *from, struct coir__stack *to)
+COIR__UNNOTED void coir__tools_leave(struct coir__stack *from, struct coir__stack *to)
 {
     if (is_there_asan())
         leave_asan(from, to);
@@ -268,7 +261,7 @@ UNNOTED void coir__tools_leave(struct coir__stack *from, struct coir__stack *to)
         switch_tsan(from, to);
 }
 
-UNNOTED void coir__tools_leave_for_good(struct coir__stack *from, struct coir__stack *to)
+COIR__UNNOTED void coir__tools_leave_for_good(struct coir__stack *from, struct coir__stack *to)
 {
     end_root_region(from);
     if (is_there_asan())
