@@ -3,9 +3,9 @@
 # run.sh PROGRAM: runs a test program once on each backend of this build and joins the results in one TAP stream.
 #
 #   COIR_TEST_BACKENDS  the backends, separated by blanks
-#   T_FEW               1: this is not the first build that is tested. The programs that take long, and do the same on each
-#                       backend (they wait for the world, and the backend knows nothing of that), run on the first one only;
-#                       and what would find the same in every build is left out, by name
+#   T_FEW               1: this is not the first build that is tested. The programs that do the same on each backend, since
+#                       they wait for the world or test what is built on fibers (t/compose has all of that on each), run on
+#                       the first one only; and what would find the same in every build is left out, by name
 #   TEST_RUNNER         a command to run the program with, such as "valgrind --error-exitcode=9"
 
 program=$1
@@ -14,6 +14,8 @@ trap 'rm -f "$list"' EXIT
 
 backends=${COIR_TEST_BACKENDS:?}
 case $T_FEW:$program in
+    # Not those that end in .exe: Windows is tested in one build only.
+    1:*/chan | 1:*/exec | 1:*/gen | 1:*/group | 1:*/sync | 1:*/tasks | 1:*/time | 1:*/wait) backends=${backends%% *} ;;
     1:*/uv_loop* | 1:*/uv_pool* | 1:*/uv_processes* | 1:*/uv_streams* | 1:*/uv_udp*) backends=${backends%% *} ;;
 esac
 for backend in $backends; do

@@ -8,7 +8,7 @@
 here=$srcdir/t/sanitized
 work=sanitizers.work
 libraries=$PWD/.libs
-COIR_LIBRARY=$libraries/libcoir.so
+COIR_LIBRARY=$libraries/libcoir.so needed=
 
 # What random addresses do to shadow memory depends on the kernel; without them both ThreadSanitizer and AddressSanitizer
 # find their places.
@@ -31,8 +31,9 @@ build() {
     esac
     flag=-fsanitize=$2
     if [ "$2" = none ]; then flag=; fi
+    # shellcheck disable=SC2086 # lists of words
     $driver -O1 -g -fno-omit-frame-pointer -pthread $flag -I"$srcdir/include" -Iinclude \
-        -o "$work/$3.$1.$2" "$source" "$COIR_LIBRARY"
+        -o "$work/$3.$1.$2" "$source" "$COIR_LIBRARY" $needed
 }
 
 # ---- one run --------------------------------------------------------------------------------------------------------
@@ -195,7 +196,7 @@ usable() {
 int main(void) { return puts(coir_version()) < 0; }
 END
     $compiler -pthread -fsanitize="$sanitizer" -I"$srcdir/include" -Iinclude \
-        -o "$work/trial.$compiler" "$work/trial.$compiler.c" "$COIR_LIBRARY" > /dev/null 2>&1 && run '' "trial.$compiler"
+        -o "$work/trial.$compiler" "$work/trial.$compiler.c" "$COIR_LIBRARY" $needed > /dev/null 2>&1 && run '' "trial.$compiler"
 }
 
 programs() {
@@ -210,7 +211,7 @@ with() {
         skip "$compiler, C++" "no $(cxx_of "$compiler") here"
         cxx_programs=
     fi
-    for sanitizer in address thread leak; do
+    for sanitizer in $sanitizers; do
         if ! have "$compiler"; then
             skip "$compiler, $sanitizer" "no $compiler here"
         elif ! usable; then
@@ -227,17 +228,24 @@ with() {
     done
 }
 
-not_again 'programs with sanitizers'
+# Where executed lines are counted, those of lib/posix/tools.c are counted here, for which a part of all this will do.
+sanitizers='address thread leak' counting=
+if grep -q '^COVERAGE_CFLAGS = .*coverage' Makefile; then
+    sanitizers='address thread' counting=yes COIR_TEST_BACKENDS=${COIR_TEST_BACKENDS%% *}
+    COIR_LIBRARY=$libraries/libcoir.a needed=$(sed -n "s/^dependency_libs='\(.*\)'$/\1/p" libcoir.la)
+else
+    not_again 'programs with sanitizers'
+fi
 if [ -n "$T_INSTRUMENTED$TEST_RUNNER" ] || [ ! -f "$COIR_LIBRARY" ]; then
-    skip "programs with sanitizers" "instrumented, foreign, or no shared library in this build"
+    skip "programs with sanitizers" "instrumented, foreign, or no library for it in this build"
     plan
     exit 0
 fi
 mkdir -p $work
 trap 'rm -rf $work' EXIT
 # Side by side, since there is much to build and run; the numbers are given at the end.
-{ with gcc; memcheck; } > $work/gcc.tap &
-with clang > $work/clang.tap
+{ with gcc; [ -n "$counting" ] || memcheck; } > $work/gcc.tap &
+{ [ -n "$counting" ] || with clang; } > $work/clang.tap
 wait
 cat $work/gcc.tap $work/clang.tap |
     awk '/^(not )?ok / { sub(/ok [0-9]+/, "ok " ++count) } { print } END { print "1.." count }'

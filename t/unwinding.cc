@@ -925,9 +925,13 @@ static void *swallow_and_exit_the_thread(void *value)
     return nullptr;
 }
 
+/* The fiber in which a thread has ended: that thread cannot free it any more. */
+static coir_fiber *ended_its_thread;
+
 static void *destroy_what_exits_the_thread(void *value)
 {
-    destroy(start(swallow_and_exit_the_thread, value));
+    ended_its_thread = start(swallow_and_exit_the_thread, value);
+    destroy(ended_its_thread);
     return nullptr;
 }
 
@@ -938,6 +942,7 @@ START_TEST(a_fiber_that_swallows_it_may_end_its_thread)
     if (t_under("tsan"))
         T_SKIP("ThreadSanitizer's runtime ends the process at pthread_exit in a fiber");
     ck_assert_int_eq(T_NUMBER(t_on_thread(destroy_what_exits_the_thread, T_VALUE(42))), 42);
+    destroy(ended_its_thread);
 }
 END_TEST
 
@@ -963,7 +968,8 @@ static void *resume_in_a_handler_what_exits_the_thread(void *value)
         throw 1;
     } catch (int) {
         looks_at_end here;
-        coir_resume(t_create(exit_the_thread, value), nullptr, nullptr);
+        ended_its_thread = t_create(exit_the_thread, value);
+        coir_resume(ended_its_thread, nullptr, nullptr);
     }
     return nullptr;
 }
@@ -976,6 +982,8 @@ START_TEST(when_a_thread_ends_in_a_fiber_its_resumer_has_its_own_exceptions)
     looked = false;
     ck_assert_int_eq(T_NUMBER(t_on_thread(resume_in_a_handler_what_exits_the_thread, T_VALUE(42))), 42);
     ck_assert(!looked || had_its_exception);
+    if (looked || !t_under("asan")) /* a resumer that is not unwound loses its exception with its stack, as would be reported */
+        destroy(ended_its_thread);
 }
 END_TEST
 

@@ -44,7 +44,7 @@ if [ -f "$real" ]; then program=$real; fi
 WINEPATH="Z:$PWD/.libs${WINEPATH:+;$WINEPATH}"
 if [ -n "$CXX" ]; then
     known=$WINEPREFIX/runtime
-    { read -r asked && read -r runtime; } < "$known" 2> /dev/null
+    if [ -f "$known" ]; then { read -r asked && read -r runtime; } < "$known"; fi
     if [ "${asked-}" != "$CXX" ]; then
         runtime=$(dirname "$($CXX -print-file-name=libstdc++-6.dll)")
         printf '%s\n' "$CXX" "$runtime" > "$known.$$" && mv "$known.$$" "$known"

@@ -327,7 +327,7 @@ void destroys(intptr_t value)
         model_check_here(me);
         return;
     }
-    MUST(!"a destructor is called for a value that the fiber has");
+    MUST(false && "a destructor is called for a value that the fiber has");
 }
 
 /* After a deferred function or a destructor. */
