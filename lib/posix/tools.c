@@ -73,19 +73,33 @@ struct copy {
 
 /* Under the lock. */
 static struct side *sides;
+static struct side *unused; /* linked by `next`; kept, since they are few and none of the program's memory */
 static struct copy *copies;
 
 /* More than any switch pushes on the stack that it leaves. */
 #define BELOW_DEPARTURE 2048
 
+static struct side *take_unused(void)
+{
+    struct side *side;
+
+    coir__lock();
+    side = unused;
+    if (side != NULL)
+        unused = side->next;
+    coir__unlock();
+    return side;
+}
+
 static struct side *add_side(const char *low, size_t size)
 {
-    struct side *side = calloc(1, sizeof *side);
+    struct side *side = take_unused();
 
     if (side == NULL)
+        side = calloc(1, sizeof *side);
+    if (side == NULL)
         abort(); /* as the sanitizer itself would have */
-    side->low = low;
-    side->size = size;
+    *side = (struct side){.low = low, .size = size};
     coir__lock();
     side->next = sides;
     if (sides != NULL)
@@ -106,8 +120,9 @@ static void remove_side(struct side *side)
         sides = side->next;
     if (side->next != NULL)
         side->next->previous = side->previous;
+    side->next = unused;
+    unused = side;
     coir__unlock();
-    free(side);
 }
 
 /* Word by word, for memcpy is the sanitizer's, which would find fault with what lies between locals. A frame on a fake
