@@ -23,7 +23,7 @@ static _Unwind_Reason_Code stop(int version, _Unwind_Action actions, _Unwind_Exc
     (void)version, (void)class, (void)exception;
     if (actions & _UA_END_OF_STACK)
         coir__unwinding_stopped(unwinding);
-    coir__unwinding_steps(unwinding, (uintptr_t)_Unwind_GetRegionStart(context));
+    coir__unwinding_steps(unwinding, (uintptr_t)_Unwind_GetIP(context));
     return _URC_NO_REASON;
 }
 

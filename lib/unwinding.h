@@ -49,8 +49,8 @@ void coir__unwind(struct coir__unwinding *unwinding);
 /* The frame that `unwinding` is in is being unwound: by coir__unwind, and then it does not return; or by somebody else. */
 void coir__unwinding_arrived(struct coir__unwinding *unwinding);
 
-/* The next frame is to be unwound, of the function that starts there. */
-void coir__unwinding_steps(struct coir__unwinding *unwinding, uintptr_t function);
+/* The next frame is to be unwound, which stands at that pc. */
+void coir__unwinding_steps(struct coir__unwinding *unwinding, uintptr_t pc);
 
 /* It has come to a frame that it cannot unwind. Does not return. */
 void coir__unwinding_stopped(struct coir__unwinding *unwinding);
