@@ -32,10 +32,6 @@ static int check_options(const coir_options *opt)
  * functions of it are bound at their first call. */
 #define UNWINDING_SIZE 8192
 
-/* More than coir__fiber_main has, and no more than it and those that call it. Where it starts is not asked for each frame, since
- * libgcc's answer on Windows (gcc 12) was a fault. */
-#define FIRST_FUNCTION_SIZE 512
-
 /* How often a fiber's code may swallow its unwinding. */
 #define MOST_SWALLOWED 16
 
@@ -68,10 +64,12 @@ static void leave_unwound(void)
 /* Called when the first frame of a fiber is unwound: by us, or by the system's pthread_exit, which goes on. */
 void coir__unwinding_arrived(struct coir__unwinding *unwinding)
 {
-    if (unwinding->arrives)
+    if (unwinding->begun && (unwinding->fiber->special & COIR__ENDING)) { /* not swallowed */
+        unwinding->begun = false;
         end_without_frames(unwinding->fiber, unwinding->result);
-    else
+    } else {
         leave_unwound();
+    }
 }
 
 void coir__unwinding_stopped(struct coir__unwinding *unwinding)
@@ -102,11 +100,10 @@ static bool can_unwind(const coir_fiber *f)
 
 /* Destructors that ask are to see that the scope is not left as usual: one exception more is in flight. Said at each frame,
  * since libstdc++ counts one more whenever it is thrown again, and never less. */
-void coir__unwinding_steps(struct coir__unwinding *unwinding, uintptr_t pc)
+void coir__unwinding_steps(struct coir__unwinding *unwinding)
 {
     struct coir__exceptions *record = coir__exceptions_of(coir__thread_now());
 
-    unwinding->arrives = pc - (uintptr_t)coir__fiber_main < FIRST_FUNCTION_SIZE;
     if (record != &coir__no_exceptions)
         record->in_flight = unwinding->in_flight + 1;
 }

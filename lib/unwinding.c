@@ -20,10 +20,10 @@ static const char exception_class[8] = "COIR\0END";
 static _Unwind_Reason_Code stop(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
                                 struct _Unwind_Exception *exception, struct _Unwind_Context *context, void *unwinding)
 {
-    (void)version, (void)class, (void)exception;
+    (void)version, (void)class, (void)exception, (void)context;
     if (actions & _UA_END_OF_STACK)
         coir__unwinding_stopped(unwinding);
-    coir__unwinding_steps(unwinding, (uintptr_t)_Unwind_GetIP(context));
+    coir__unwinding_steps(unwinding);
     return _URC_NO_REASON;
 }
 

@@ -29,7 +29,6 @@ struct coir__unwinding {
     uintptr_t in_flight; /* how many exceptions were, before */
     unsigned swallowed; /* how often the program's code has caught it and gone on; read by nobody before the first */
     bool begun;
-    bool arrives;       /* the next frame to be unwound is the one that this is in, and it is we who unwind it */
 };
 
 /* Must be called in the fiber's first function, which will call `fn`. */
@@ -37,7 +36,6 @@ static inline void coir__unwinding_prepare(struct coir__unwinding *unwinding, co
 {
     unwinding->fn = fn;
     unwinding->begun = false;
-    unwinding->arrives = false;
 }
 
 /* Unwinds the caller's frames up to the one that `unwinding` is in, where COIR__UNWINDING_ARRIVES has
@@ -49,8 +47,8 @@ void coir__unwind(struct coir__unwinding *unwinding);
 /* The frame that `unwinding` is in is being unwound: by coir__unwind, and then it does not return; or by somebody else. */
 void coir__unwinding_arrived(struct coir__unwinding *unwinding);
 
-/* The next frame is to be unwound, which stands at that pc. */
-void coir__unwinding_steps(struct coir__unwinding *unwinding, uintptr_t pc);
+/* The next frame is to be unwound. */
+void coir__unwinding_steps(struct coir__unwinding *unwinding);
 
 /* It has come to a frame that it cannot unwind. Does not return. */
 void coir__unwinding_stopped(struct coir__unwinding *unwinding);
