@@ -61,20 +61,20 @@ static void leave_unwound(void)
         thread->exec = &coir__no_exec;
 }
 
+void coir__unwinding_stopped(struct coir__unwinding *unwinding)
+{
+    end_without_frames(unwinding->fiber, unwinding->result);
+}
+
 /* Called when the first frame of a fiber is unwound: by us, or by the system's pthread_exit, which goes on. */
 void coir__unwinding_arrived(struct coir__unwinding *unwinding)
 {
     if (unwinding->begun && (unwinding->fiber->special & COIR__ENDING)) { /* not swallowed */
         unwinding->begun = false;
-        end_without_frames(unwinding->fiber, unwinding->result);
+        coir__unwinding_stopped(unwinding);
     } else {
         leave_unwound();
     }
-}
-
-void coir__unwinding_stopped(struct coir__unwinding *unwinding)
-{
-    end_without_frames(unwinding->fiber, unwinding->result);
 }
 
 void coir__unwinding_swallowed(struct coir__unwinding *unwinding)

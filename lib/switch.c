@@ -75,8 +75,15 @@ int coir__leave(struct coir__thread *thread, coir_fiber *f, int code)
     return coir__leave_for_good(thread, f, code);
 }
 
-/* Marks a movable fiber that does not run as this thread's, and as started. */
-COIR__NOINLINE static int start_movable(coir_fiber *f, const void *value, struct coir__thread *thread)
+/* Is `f` new, so that this thread may start it? */
+static inline bool can_start(const coir_fiber *f, const void *value, const struct coir__thread *thread)
+{
+    return f->life == COIR__NEW && f->owner == thread && !(f->special & COIR__KEPT) && value == NULL;
+}
+
+/* Marks a fiber as started that is not suspended in this thread: COIR_OK if it is a new one, or a movable one that comes
+ * from another; or what is wrong with it. */
+static int start(coir_fiber *f, const void *value, struct coir__thread *thread)
 {
     int error = coir__check_resumable(f, thread);
 
@@ -84,28 +91,6 @@ COIR__NOINLINE static int start_movable(coir_fiber *f, const void *value, struct
         error = COIR_EINVAL;
     if (error == COIR_OK)
         error = coir__thread_take_over(f, &thread);
-    if (error == COIR_OK)
-        f->life = COIR__STARTED;
-    return error;
-}
-
-/* Is `f` new, so that this thread may start it? */
-static inline bool can_start(const coir_fiber *f, const void *value, const struct coir__thread *thread)
-{
-    return f->life == COIR__NEW && f->owner == thread && !(f->special & COIR__KEPT) && value == NULL;
-}
-
-/* Marks a fiber as started that is not suspended in this thread: COIR_OK if it is a new one, or one that comes from
- * another; or what is wrong with it. */
-static int start(coir_fiber *f, const void *value, struct coir__thread *thread)
-{
-    int error;
-
-    if (f->owner == &coir__thread_any)
-        return start_movable(f, value, thread);
-    error = coir__check_resumable(f, thread);
-    if (error == COIR_OK && value != NULL)
-        error = COIR_EINVAL;
     if (error == COIR_OK)
         f->life = COIR__STARTED;
     return error;

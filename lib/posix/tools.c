@@ -79,6 +79,13 @@ static struct copy *copies;
 /* More than any switch pushes on the stack that it leaves. */
 #define BELOW_DEPARTURE 2048
 
+/* Where the frames of a side begin that is left, of which one is at `frame`; the switch's own are below. Never below the
+ * stack. */
+static const char *lowest_of(const char *frame, const char *low)
+{
+    return frame - low > BELOW_DEPARTURE ? frame - BELOW_DEPARTURE : low;
+}
+
 static struct side *take_unused(void)
 {
     struct side *side;
@@ -264,7 +271,7 @@ static void leave_asan(struct coir__stack *from, const struct coir__stack *to)
     __sanitizer_start_switch_fiber(&side->fake, to->low, to->size);
     side->lowest = here;
     if (side->size != 0)
-        side->lowest = here - side->low > BELOW_DEPARTURE ? here - BELOW_DEPARTURE : side->low;
+        side->lowest = lowest_of(here, side->low);
     coir__unlock();
 }
 
@@ -295,7 +302,7 @@ static void learn_bounds(struct coir__stack *stack, const void *low, size_t size
     coir__lock();
     side->low = low;
     side->size = size;
-    side->lowest = side->lowest - side->low > BELOW_DEPARTURE ? side->lowest - BELOW_DEPARTURE : side->low;
+    side->lowest = lowest_of(side->lowest, side->low);
     coir__unlock();
 }
 
