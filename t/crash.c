@@ -158,7 +158,8 @@ START_TEST(an_overflow_is_reported_with_stack_creator_and_backtrace)
     find(heard, "\n  stack of 65536 bytes at 0x");
     if (!t_instrumented())
         find(heard, ", used 65536; fault at 0x");
-    rest = find_frame(find_frame(heard, "recurse"), "overflow");
+    /* Under valgrind, a call that faults has moved the stack pointer already, and then no walk gets further. */
+    rest = t_under("valgrind") ? heard : find_frame(find_frame(heard, "recurse"), "overflow");
     if (rest != heard) {
         find(find(rest, "\n  fiber \"outer\" (0x"), ", resuming\n");
         find(rest, "\n  thread, resuming\n");
