@@ -263,9 +263,10 @@ private:
     std::optional<Callable> callable_;
 };
 
+/* Not std::make_unique: with a unique_ptr for each type of callable, spawning them takes half as long again to compile. */
 template <class Base, class Callable> std::unique_ptr<Base> make_job(Callable &&callable)
 {
-    return std::make_unique<job_of<Base, std::decay_t<Callable>>>(std::forward<Callable>(callable));
+    return std::unique_ptr<Base>(new job_of<Base, std::decay_t<Callable>>(std::forward<Callable>(callable)));
 }
 
 /* How often a fiber is cancelled that yields all the same, before it is unwound by force. */
