@@ -683,15 +683,6 @@ END_TEST
 
 static char text[65536];
 
-static const char *find(const char *where, const char *what)
-{
-    const char *found = strstr(where, what);
-    if (found == NULL)
-        fprintf(stderr, "no \"%s\" in:\n%s", what, where);
-    ck_assert_ptr_nonnull(found);
-    return found;
-}
-
 /* A function's name, where the system tells it. */
 static const char *find_function(const char *where, const char *name)
 {
@@ -699,7 +690,7 @@ static const char *find_function(const char *where, const char *name)
     (void)name;
     return where;
 #else
-    return find(where, name);
+    return t_find(where, name);
 #endif
 }
 
@@ -727,7 +718,7 @@ static void find_title(const char *where, const coir_fiber *f, const char *name,
 {
     char title[128];
     snprintf(title, sizeof title, "fiber \"%s\" (0x%llx), %s\n", name, (unsigned long long)(uintptr_t)f, state);
-    find(where, title);
+    t_find(where, title);
 }
 
 START_TEST(a_printed_backtrace_names_fiber_functions_and_module)
@@ -738,8 +729,8 @@ START_TEST(a_printed_backtrace_names_fiber_functions_and_module)
     t_listen(print_fiber, f, text, sizeof text);
     find_title(text, f, "reader", "suspended");
     ck_assert_int_eq(strncmp(text, "fiber \"reader\"", 14), 0);
-    find_function(find_function(find(text, "  #0  0x"), "  suspend_in_a_frame_of_any_size+0x"), "  suspend_below+0x");
-    find(text, "backtrace"); /* the program */
+    find_function(find_function(t_find(text, "  #0  0x"), "  suspend_in_a_frame_of_any_size+0x"), "  suspend_below+0x");
+    t_find(text, "backtrace"); /* the program */
     ck_assert_ptr_nonnull(strstr(text, "+0x"));
     ck_assert_int_eq(text[strlen(text) - 2], ')');
     ck_assert_int_eq(text[strlen(text) - 1], '\n');
@@ -772,7 +763,7 @@ START_TEST(a_printed_backtrace_has_a_line_for_each_fiber_on_the_way)
     rest = find_function(text, "  print_itself+0x");
     find_title(rest, outer, "outer", "resuming");
     rest = find_function(rest, "  resume_the_printer+0x");
-    find_function(find(rest, "\nthread, resuming\n"), "  main+0x");
+    find_function(t_find(rest, "\nthread, resuming\n"), "  main+0x");
     coir_destroy(inner);
     coir_destroy(outer);
 }
@@ -816,7 +807,7 @@ START_TEST(a_printed_running_task_shows_its_executor)
     coir_task *t = spawn(e, print_itself, NULL, "task");
     ck_assert_int_eq(coir_await(t, NULL), COIR_OK);
     snprintf(title, sizeof title, "\nexecutor (0x%llx)\n", (unsigned long long)(uintptr_t)e);
-    find(find(find(text, "fiber \"task\" ("), title), "\nthread, resuming\n");
+    t_find(t_find(t_find(text, "fiber \"task\" ("), title), "\nthread, resuming\n");
     coir_exec_destroy(e);
 }
 END_TEST

@@ -22,15 +22,6 @@
 
 static char heard[65536];
 
-static const char *find(const char *where, const char *what)
-{
-    const char *found = strstr(where, what);
-    if (found == NULL)
-        fprintf(stderr, "no \"%s\" in:\n%s", what, where);
-    ck_assert_ptr_nonnull(found);
-    return found;
-}
-
 /* The line of a frame in this function, or in what the compiler made of it (name.part.0), where functions have names
  * and there is a walker. */
 static const char *find_frame(const char *where, const char *function)
@@ -39,13 +30,13 @@ static const char *find_frame(const char *where, const char *function)
     char name[64];
     if (coir_backtrace(NULL, &frame, 1) == COIR_ENOTSUP)
         return where;
-    where = find(where, "  #");
+    where = t_find(where, "  #");
 #ifdef _WIN32
     (void)name, (void)function;
     return where;
 #else
     snprintf(name, sizeof name, "  %s", function);
-    return find(where, name);
+    return t_find(where, name);
 #endif
 }
 
@@ -133,9 +124,9 @@ static void install_and_overflow(void *arg)
 /* The lines of a report, but for addresses: of an overflow in "parser", made in `creator`. */
 static void check_overflow(const char *creator)
 {
-    const char *rest = find(heard, "coir: stack overflow in fiber \"parser\" (0x");
-    rest = find(find(find(rest, "\n  stack of "), " bytes at 0x"), "; fault at 0x");
-    rest = find(find(rest, "\n  give it more with coir_options.stack_size\n"), "\n  created by ");
+    const char *rest = t_find(heard, "coir: stack overflow in fiber \"parser\" (0x");
+    rest = t_find(t_find(t_find(rest, "\n  stack of "), " bytes at 0x"), "; fault at 0x");
+    rest = t_find(t_find(rest, "\n  give it more with coir_options.stack_size\n"), "\n  created by ");
 #ifdef _WIN32
     (void)creator;
 #else
@@ -143,7 +134,7 @@ static void check_overflow(const char *creator)
     if (coir_backtrace(NULL, &frame, 1) != COIR_ENOTSUP) {
         char by[64];
         snprintf(by, sizeof by, "\n  created by %s", creator);
-        find(heard, by);
+        t_find(heard, by);
     }
 #endif
     ck_assert_ptr_null(strstr(rest, "coir:")); /* once */
@@ -155,15 +146,15 @@ START_TEST(an_overflow_is_reported_with_stack_creator_and_backtrace)
     const char *rest;
     ck_assert_int_eq(t_listen_to_child(install_and_overflow, NULL, heard, sizeof heard), T_FAULT);
     check_overflow("create");
-    find(heard, "\n  stack of 65536 bytes at 0x");
+    t_find(heard, "\n  stack of 65536 bytes at 0x");
     if (!t_instrumented())
-        find(heard, ", used 65536; fault at 0x");
+        t_find(heard, ", used 65536; fault at 0x");
     /* Under valgrind, a call that faults has moved the stack pointer already, and then no walk gets further. */
     rest = t_under("valgrind") ? heard : find_frame(find_frame(heard, "recurse"), "overflow");
     if (rest != heard) {
-        find(find(rest, "\n  fiber \"outer\" (0x"), ", resuming\n");
-        find(rest, "\n  thread, resuming\n");
-        find(heard, " more\n"); /* it has more frames than anyone wants to see */
+        t_find(t_find(rest, "\n  fiber \"outer\" (0x"), ", resuming\n");
+        t_find(rest, "\n  thread, resuming\n");
+        t_find(heard, " more\n"); /* it has more frames than anyone wants to see */
     }
     find_frame(find_frame(rest, "resume_inner"), "main");
 }
@@ -175,8 +166,8 @@ START_TEST(the_address_of_an_overflow_is_below_the_stack)
     T_SKIP_WHERE_STACKS_ARE_WHOLE;
     unsigned long long low, address;
     t_listen_to_child(install_and_overflow, NULL, heard, sizeof heard);
-    low = strtoull(find(heard, "bytes at 0x") + 9, NULL, 16);
-    address = strtoull(find(heard, "fault at 0x") + 9, NULL, 16);
+    low = strtoull(t_find(heard, "bytes at 0x") + 9, NULL, 16);
+    address = strtoull(t_find(heard, "fault at 0x") + 9, NULL, 16);
     ck_assert_uint_lt(address, low);
     ck_assert_uint_lt(low - address, 16 * t_page_size());
 }
@@ -243,8 +234,8 @@ START_TEST(the_backtrace_goes_through_tasks_and_executors)
     check_overflow("create");
     rest = find_frame(heard, "overflow_in_a_nested_fiber");
     if (rest != heard) {
-        find(heard, "\n  fiber \"worker\" (0x");
-        find(heard, "\n  executor (0x");
+        t_find(heard, "\n  fiber \"worker\" (0x");
+        t_find(heard, "\n  executor (0x");
     }
     find_frame(rest, "install_and_overflow_in_a_task");
 }
@@ -311,14 +302,14 @@ START_TEST(another_fault_in_a_fiber_is_told_apart)
 {
     const char *rest;
     ck_assert_int_eq(t_listen_to_child(install_and_write_wildly, NULL, heard, sizeof heard), T_FAULT);
-    rest = find(heard, "coir: fault at 0x10 in fiber \"parser\" (0x");
-    rest = find(find(rest, "\n  stack of "), " bytes at 0x");
+    rest = t_find(heard, "coir: fault at 0x10 in fiber \"parser\" (0x");
+    rest = t_find(t_find(rest, "\n  stack of "), " bytes at 0x");
     ck_assert_ptr_null(strstr(heard, "overflow"));
     ck_assert_ptr_null(strstr(heard, "give it more"));
-    find(rest, "\n  created by ");
+    t_find(rest, "\n  created by ");
     rest = find_frame(heard, "write_wildly");
     if (rest != heard)
-        find(heard, " left\n");
+        t_find(heard, " left\n");
     find_frame(find_frame(rest, "resume_inner"), "main");
 }
 END_TEST
@@ -333,7 +324,7 @@ static void install_and_call_nothing(void *arg)
 START_TEST(a_call_of_nothing_is_traced_to_who_called)
 {
     ck_assert_int_eq(t_listen_to_child(install_and_call_nothing, NULL, heard, sizeof heard), T_FAULT);
-    find(heard, "coir: fault at 0x0 in fiber \"parser\" (0x");
+    t_find(heard, "coir: fault at 0x0 in fiber \"parser\" (0x");
     find_frame(find_frame(heard, "call_nothing"), "resume_inner");
 }
 END_TEST
@@ -371,7 +362,7 @@ static void crash_with_a_filter(void *arg)
 START_TEST(the_filter_that_was_there_is_asked_afterwards)
 {
     check_status(t_listen_to_child(crash_with_a_filter, NULL, heard, sizeof heard), 42);
-    find(heard, "coir: fault at 0x10");
+    t_find(heard, "coir: fault at 0x10");
 }
 END_TEST
 
@@ -408,7 +399,7 @@ static void crash_with_an_informed_handler(void *arg)
 START_TEST(a_handler_that_wants_information_gets_it_afterwards)
 {
     check_status(t_listen_to_child(crash_with_an_informed_handler, NULL, heard, sizeof heard), 42);
-    find(heard, "coir: fault at 0x10");
+    t_find(heard, "coir: fault at 0x10");
 }
 END_TEST
 
@@ -449,7 +440,7 @@ static void crash_with_a_handler_for_once(void *arg)
 START_TEST(a_handler_that_asked_for_one_signal_is_called_once)
 {
     ck_assert_int_eq(t_listen_to_child(crash_with_a_handler_for_once, NULL, heard, sizeof heard), T_FAULT);
-    find(heard, "coir: stack overflow");
+    t_find(heard, "coir: stack overflow");
 }
 END_TEST
 
@@ -508,7 +499,7 @@ static void touch_lazy_page(void *arg)
 START_TEST(a_handler_may_mend_what_was_wrong)
 {
     check_status(t_listen_to_child(touch_lazy_page, NULL, heard, sizeof heard), 47);
-    find(heard, "coir: fault at 0x");
+    t_find(heard, "coir: fault at 0x");
 }
 END_TEST
 
@@ -532,7 +523,7 @@ START_TEST(a_backtrace_in_a_handler_begins_there)
     if (coir_backtrace(NULL, &frame, 1) == COIR_ENOTSUP)
         T_SKIP("there is no walker in this build");
     check_status(t_listen_to_child(crash_with_a_handler_that_prints, NULL, heard, sizeof heard), 49);
-    own = find(heard, "\nfiber \"parser\" (0x");
+    own = t_find(heard, "\nfiber \"parser\" (0x");
     find_frame(find_frame(find_frame(own, "print_and_exit"), "write_wildly"), "resume_inner");
 }
 END_TEST
@@ -591,8 +582,8 @@ START_TEST(on_a_small_alternate_stack_there_is_no_backtrace)
 {
     size_t size = 28 * KIB;
     ck_assert_int_eq(t_listen_to_child(overflow_with_own_alternate_of, &size, heard, sizeof heard), T_FAULT);
-    find(heard, "coir: stack overflow in fiber \"parser\"");
-    find(heard, "\n  created by (");
+    t_find(heard, "coir: stack overflow in fiber \"parser\"");
+    t_find(heard, "\n  created by (");
     ck_assert_ptr_null(strstr(heard, "#0"));
 }
 END_TEST
@@ -632,7 +623,7 @@ static void overflow_the_callers_memory(void *arg)
 START_TEST(what_is_below_the_callers_memory_is_not_known_as_a_guard)
 {
     ck_assert_int_eq(t_listen_to_child(overflow_the_callers_memory, NULL, heard, sizeof heard), T_FAULT);
-    find(heard, "coir: fault at 0x");
+    t_find(heard, "coir: fault at 0x");
     ck_assert_ptr_null(strstr(heard, "overflow in"));
 }
 END_TEST

@@ -112,6 +112,9 @@ coir_fiber *t_create(coir_fn *fn, void *arg);
 /* Uses so many bytes of the stack, and a little more, in frames of about 1 KiB: the number of frames. */
 size_t t_recurse(size_t bytes);
 
+/* Where `what` stands in a text, asserted to. */
+const char *t_find(const char *text, const char *what);
+
 /* Integers as values. */
 #define T_VALUE(n) ((void *)(intptr_t)(n))
 #define T_NUMBER(p) ((int)(intptr_t)(p))

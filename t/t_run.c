@@ -33,6 +33,16 @@ bool t_under(const char *tool)
     return instrumented != NULL && strcmp(instrumented, tool) == 0;
 }
 
+const char *t_find(const char *text, const char *what)
+{
+    const char *found = strstr(text, what);
+
+    if (found == NULL)
+        fprintf(stderr, "no \"%s\" in:\n%s", what, text);
+    ck_assert_ptr_nonnull(found);
+    return found;
+}
+
 coir_fiber *t_create(coir_fn *fn, void *arg)
 {
     coir_fiber *f = NULL;

@@ -677,10 +677,15 @@ START_TEST(outside_of_tasks_await_all_is_for_one_executor)
 {
     coir_exec *e = make(), *other = make();
     coir_task *tasks[2] = {spawn(e, sleep_100, ""), spawn(other, sleep_100, "")};
+    size_t which;
     ck_assert_int_eq(await_all_error(tasks[0], tasks[1]), COIR_EINVAL);
     ck_assert_int_eq(coir_await(spawn(e, await_all_of_several, tasks), NULL), COIR_OK); /* in a task it is for any */
-    ck_assert_int_eq(coir_await(tasks[0], NULL), COIR_OK);
-    ck_assert_int_eq(coir_await(tasks[1], NULL), COIR_OK);
+    ck_assert_int_eq(coir_exec_run(e), COIR_OK);
+    ck_assert_int_eq(await_all_error(tasks[0], tasks[1]), COIR_EINVAL);
+    ck_assert_int_eq(coir_await_any(tasks, 2, &which), COIR_OK); /* what has ended needs nobody to run */
+    ck_assert_uint_eq(which, 0);
+    ck_assert_int_eq(coir_exec_run(other), COIR_OK);
+    ck_assert_int_eq(coir_await_all(tasks, 2, NULL), COIR_OK);
     run_and_destroy(other);
     run_and_destroy(e);
 }

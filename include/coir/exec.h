@@ -234,7 +234,8 @@ COIR_API int coir_await_until(coir_task *t, int64_t deadline, void **result);
 
 /* Waits until all `n` tasks have ended, stores what t[i] returned in results[i], and frees them all; `results` may be
  * NULL. On any error, which are those of coir_await, none is freed and `results` is as it was. The same task twice is
- * COIR_EBUSY; outside of tasks, tasks of several executors are COIR_EINVAL. `n` 0 is COIR_OK at once. */
+ * COIR_EBUSY; outside of tasks, to wait for tasks of several executors is COIR_EINVAL, for only one executor can be run;
+ * once they have ended there is nothing to wait for. `n` 0 is COIR_OK at once. */
 COIR_API int coir_await_all(coir_task *const *t, size_t n, void **results);
 COIR_API int coir_await_all_until(coir_task *const *t, size_t n, int64_t deadline, void **results);
 

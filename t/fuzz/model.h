@@ -344,6 +344,7 @@ void model_close(struct channel *c);
 void mutex_pass_on(struct mutex *m);
 void condition_over(struct task *t, int code);
 void model_signal(struct condition *c);
+void model_cancel_tasks(const struct executor *e, const struct group *g); /* all of the one, or all of the other */
 void group_fail(struct group *g, int code);
 int group_count(const struct group *g);
 void group_task_ended(struct group *g);

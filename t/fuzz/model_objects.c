@@ -138,21 +138,27 @@ int group_count(const struct group *g)
     return count;
 }
 
-static void cancel_tasks_of(const struct group *g)
+/* The next to be cancelled of an executor's tasks or of a group's, in the order in which they were made. */
+static struct task *next_made(const struct executor *e, const struct group *g, unsigned last)
 {
-    unsigned last = 0;
-    for (;;) {
-        struct task *next = NULL;
-        for (int i = 0; i < TASKS; i++) {
-            struct task *t = &world.tasks[i];
-            if (t->used && t->group == g && t->id > last && (next == NULL || t->id < next->id))
-                next = t;
-        }
-        if (next == NULL)
-            return;
-        last = next->id;
-        if (next->state != COIR_TASK_DONE)
-            model_task_cancel(next);
+    struct task *next = NULL;
+    for (int i = 0; i < TASKS; i++) {
+        struct task *t = &world.tasks[i];
+        bool is_one = t->used && (e != NULL ? t->executor == e : t->group == g);
+        if (is_one && t->id > last && (next == NULL || t->id < next->id))
+            next = t;
+    }
+    return next;
+}
+
+void model_cancel_tasks(const struct executor *e, const struct group *g)
+{
+    struct task *t = next_made(e, g, 0);
+    while (t != NULL) {
+        unsigned id = t->id;
+        if (t->state != COIR_TASK_DONE)
+            model_task_cancel(t);
+        t = next_made(e, g, id);
     }
 }
 
@@ -168,7 +174,7 @@ void group_fail(struct group *g, int code)
     if (count > 1)
         return;
     for (int i = 0; i < count; i++)
-        cancel_tasks_of(failing[i]);
+        model_cancel_tasks(NULL, failing[i]);
     count = 0;
 }
 

@@ -44,8 +44,8 @@ struct task *pick_task(void);
 struct executor *pick_executor(void);
 coir_fiber *real_fiber(const struct context *c);
 
-/* Options for a new fiber, and what creating with them gives: COIR_OK, or an error. */
-int pick_options(coir_options *opt, struct context *c, bool task);
+/* Options for a new fiber, and what creating with them gives: COIR_OK, or an error. `defaults`: none are given. */
+int pick_options(coir_options *opt, struct context *c, bool task, bool defaults);
 void forget_stack(struct context *c);
 
 void *fiber_body(void *arg);

@@ -66,11 +66,13 @@ static int spoil(coir_options *opt, bool task)
     }
 }
 
-int pick_options(coir_options *opt, struct context *c, bool task)
+/* Reads as much of the program with defaults as without. */
+int pick_options(coir_options *opt, struct context *c, bool task, bool defaults)
 {
     static const char *const names[] = {NULL, "", "one", "a name that is longer than those that come before it"};
     const char *backend = coir_backend_name();
     unsigned n = next_byte();
+    int error;
     memset(opt, 0, sizeof *opt);
     opt->name = names[n % 4];
     opt->data = (void *)new_value();
@@ -87,7 +89,13 @@ int pick_options(coir_options *opt, struct context *c, bool task)
     c->data = (intptr_t)opt->data;
     if (one_in(12) && strcmp(backend, "winfiber") != 0)
         use_own_stack(opt, c);
-    return one_in(12) ? spoil(opt, task) : COIR_OK;
+    error = one_in(12) ? spoil(opt, task) : COIR_OK;
+    if (!defaults)
+        return error;
+    forget_stack(c);
+    c->name = "";
+    c->data = 0;
+    return COIR_OK;
 }
 
 /* ---- making fibers ---- */
@@ -101,13 +109,7 @@ static void create(void)
     int code, error;
     if (c == NULL)
         return;
-    error = pick_options(&opt, c, false);
-    if (defaults) {
-        forget_stack(c);
-        c->name = "";
-        c->data = 0;
-        error = COIR_OK;
-    }
+    error = pick_options(&opt, c, false, defaults);
     if (no_out || no_fn)
         error = COIR_EINVAL;
     if (error == COIR_OK)
@@ -406,13 +408,7 @@ static void gen_create(void)
     int code, error;
     if (c == NULL)
         return;
-    error = pick_options(&opt, c, false);
-    if (defaults) {
-        forget_stack(c);
-        c->name = "";
-        c->data = 0;
-        error = COIR_OK;
-    }
+    error = pick_options(&opt, c, false, defaults);
     if (no_out || no_fn || no_size)
         error = COIR_EINVAL;
     c->item_size = sizes[next_byte() % 4];

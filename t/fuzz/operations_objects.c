@@ -24,6 +24,14 @@ static int64_t limited(int64_t deadline)
     return t != NULL && t->shield && deadline == COIR_FOREVER ? t->executor->now + 5 : deadline;
 }
 
+/* Of a call that makes something: false if it lacked memory, and then it has done nothing. */
+static bool was_made(int code, const void *real)
+{
+    bool lacked = lacked_memory(code);
+    MUST(lacked ? real == UNTOUCHED : code == COIR_OK);
+    return !lacked;
+}
+
 /* ---- channels ---- */
 
 static void fill(unsigned char *item, size_t size, intptr_t value)
@@ -60,16 +68,8 @@ static void chan_create(void)
     memory_may_fail();
     code = coir_chan_create(&real, size, (size_t)capacity);
     trace("chan_create", c, code);
-    if (lacked_memory(code)) {
-        MUST(real == UNTOUCHED);
-        return;
-    }
-    MUST(code == COIR_OK);
-    memset(c, 0, sizeof *c);
-    c->used = true;
-    c->real = real;
-    c->size = size;
-    c->capacity = capacity;
+    if (was_made(code, real))
+        *c = (struct channel){.used = true, .real = real, .size = size, .capacity = capacity};
 }
 
 static bool is_waited_at(const struct line *line)
@@ -314,14 +314,8 @@ static void mutex_create(void)
     MUST(coir_mutex_create(NULL) == COIR_EINVAL);
     memory_may_fail();
     code = coir_mutex_create(&real);
-    if (lacked_memory(code)) {
-        MUST(real == UNTOUCHED);
-        return;
-    }
-    MUST(code == COIR_OK);
-    memset(m, 0, sizeof *m);
-    m->used = true;
-    m->real = real;
+    if (was_made(code, real))
+        *m = (struct mutex){.used = true, .real = real};
 }
 
 static bool condition_waits_with(const struct mutex *m)
@@ -431,14 +425,8 @@ static void cond_create(void)
     MUST(coir_cond_create(NULL) == COIR_EINVAL);
     memory_may_fail();
     code = coir_cond_create(&real);
-    if (lacked_memory(code)) {
-        MUST(real == UNTOUCHED);
-        return;
-    }
-    MUST(code == COIR_OK);
-    memset(c, 0, sizeof *c);
-    c->used = true;
-    c->real = real;
+    if (was_made(code, real))
+        *c = (struct condition){.used = true, .real = real};
 }
 
 static void destroy_condition(struct condition *c)
@@ -539,15 +527,8 @@ static void sem_create(void)
     MUST(coir_sem_create(&real, COIR_SEM_MAX + 1) == COIR_EINVAL);
     memory_may_fail();
     code = coir_sem_create(&real, count);
-    if (lacked_memory(code)) {
-        MUST(real == UNTOUCHED);
-        return;
-    }
-    MUST(code == COIR_OK);
-    memset(s, 0, sizeof *s);
-    s->used = true;
-    s->real = real;
-    s->count = count;
+    if (was_made(code, real))
+        *s = (struct semaphore){.used = true, .real = real, .count = count};
 }
 
 static void destroy_semaphore(struct semaphore *s)

@@ -292,31 +292,13 @@ static void hold(void)
     }
 }
 
-static void cancel_all_tasks(struct executor *e)
-{
-    unsigned last = 0;
-    for (;;) {
-        struct task *next = NULL;
-        for (int i = 0; i < TASKS; i++) {
-            struct task *t = &world.tasks[i];
-            if (t->used && t->executor == e && t->id > last && (next == NULL || t->id < next->id))
-                next = t;
-        }
-        if (next == NULL)
-            return;
-        last = next->id;
-        if (next->state != COIR_TASK_DONE)
-            model_task_cancel(next);
-    }
-}
-
 static void exec_cancel(void)
 {
     struct executor *e = pick_executor();
     if (e == NULL || !one_in(4))
         return;
     trace("exec_cancel", e, 0);
-    cancel_all_tasks(e);
+    model_cancel_tasks(e, NULL);
     MUST(coir_exec_cancel(e->real) == COIR_OK);
 }
 
@@ -424,13 +406,7 @@ static void spawn(void)
     int error, code;
     if (t == NULL)
         return;
-    error = pick_options(&opt, t->root, true);
-    if (defaults) {
-        forget_stack(t->root);
-        t->root->name = "";
-        t->root->data = 0;
-        error = COIR_OK;
-    }
+    error = pick_options(&opt, t->root, true, defaults);
     if (no_fn)
         error = COIR_EINVAL;
     if (e == NULL && error == COIR_OK)
@@ -726,13 +702,7 @@ static void group_spawn(void)
     int error, code;
     if (t == NULL)
         return;
-    error = pick_options(&opt, t->root, true);
-    if (defaults) {
-        forget_stack(t->root);
-        t->root->name = "";
-        t->root->data = 0;
-        error = COIR_OK;
-    }
+    error = pick_options(&opt, t->root, true, defaults);
     if (g == NULL || no_fn)
         error = COIR_EINVAL;
     if (g != NULL && g->failed != COIR_OK && error == COIR_OK)
@@ -873,7 +843,7 @@ static void end_executor(struct executor *e)
     }
     e->active = false;
     for (int i = 0; i < 20 && (task_count(e) > 0 || e->post_count > 0); i++) {
-        cancel_all_tasks(e);
+        model_cancel_tasks(e, NULL);
         MUST(coir_exec_cancel(e->real) == COIR_OK);
         wake_all(e);
         run_this(e, RUN, COIR_FOREVER);
