@@ -217,7 +217,7 @@ static void initialise(coir_fiber *f, coir_fn *fn, void *arg, const coir_options
     f->resumable_by = NULL;
     f->in = &f->unwanted;
     f->resume_code = COIR_OK;
-    f->special = opt->flags & COIR_MOVABLE ? COIR__MOVABLE : 0;
+    f->special = 0;
     f->life = COIR__NEW;
     f->flags = (uint8_t)opt->flags;
     f->fn = fn;
@@ -251,6 +251,19 @@ static void prepare(coir_fiber *f, void (*entry)(void))
     coir__backend()->prepare(&f->context, &f->stack, entry);
 }
 
+/* With flags that say whose it is, and how it computes. */
+COIR__NOINLINE static void adopt_unusual(struct coir__thread *thread, coir_fiber *f)
+{
+    if (f->flags & COIR_KEEP_FPENV)
+        coir__careful_fpenv(&f->fpenv);
+    if (!(f->flags & COIR_MOVABLE)) {
+        coir__thread_adopt(thread, f);
+        return;
+    }
+    f->special |= COIR__MOVABLE;
+    f->owner = &coir__thread_any;
+}
+
 /* Makes a fiber with options that are valid. */
 static COIR__FORCE_INLINE int make(struct coir__thread *thread, coir_fn *fn, void *arg, const coir_options *opt,
                                   coir_fiber **out)
@@ -261,12 +274,10 @@ static COIR__FORCE_INLINE int make(struct coir__thread *thread, coir_fn *fn, voi
     if (coir__unlikely(error != COIR_OK))
         return error;
     f = *out;
-    if (coir__unlikely(f->flags & COIR_KEEP_FPENV))
-        coir__careful_fpenv(&f->fpenv);
     f->serial = thread->next_serial++;
     prepare(f, coir__unlikely(coir__tools_follow) ? fiber_main_followed : coir__fiber_main);
-    if (coir__unlikely(f->special & COIR__MOVABLE))
-        f->owner = &coir__thread_any;
+    if (coir__unlikely(f->flags & (COIR_KEEP_FPENV | COIR_MOVABLE)))
+        adopt_unusual(thread, f);
     else
         coir__thread_adopt(thread, f);
     return COIR_OK;

@@ -77,14 +77,14 @@ struct coir_fiber {
         struct coir__unwinding *unwinding;  /* from then on: in its first frame */
     };
     void *arg;
-    const void *created_by;        /* where in the program: what the call of coir_create or the like returns to; or NULL */
     const struct coir__keeper *keeper; /* with COIR__KEPT; `arg` is then the construct's */
     char *name; /* its copy, or NULL */
     void *data;
-    struct coir__stack stack;
+    struct coir__stack stack; /* none of its words across cache lines, as `leaving` of thread.h */
     struct coir__deferred *deferred; /* what was deferred last */
     struct coir__local *locals;      /* values under keys, `local_count` of them */
     struct coir__exceptions exceptions; /* while it does not run */
+    const void *created_by;        /* where in the program: what the call of coir_create or the like returns to; or NULL */
     unsigned local_count;
     struct coir__fpenv fpenv;       /* with COIR_KEEP_FPENV, while it does not run: its own */
     struct coir__fpenv outer_fpenv; /* and while it runs: its resumer's */

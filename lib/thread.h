@@ -54,8 +54,8 @@ static inline const struct coir__exceptions *coir__watched(struct coir__thread *
 /* thread.c: does it go through careful.c at each change of fiber? */
 bool coir__watches_always(struct coir__thread *thread);
 
-/* thread.c: under the lock: all threads, those to come too, go through careful.c at each change of fiber; or only when their records of
- * exceptions are not empty. */
+/* thread.c: under the lock: all threads, those to come too, go through careful.c at each change of fiber; or only when
+ * their records of exceptions are not empty. */
 void coir__threads_watch(bool always);
 
 /* The calling thread's record, coir__no_thread if it has none. Never inlined: the compiler must not keep its result, or

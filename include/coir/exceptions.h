@@ -21,8 +21,8 @@
  * object, as pthread_exit does (Itanium C++ ABI, exception handling, 1.3.2, _Unwind_ForcedUnwind):
  *
  *   - Destructors of C++ objects run, innermost frame first; and functions named by __attribute__((cleanup)) in C that
- *     was compiled with -fexceptions. std::uncaught_exceptions() is 1 more in them, and in handlers that catch it. The fiber's deferred functions and
- *     destructors of its keys come after the last frame.
+ *     was compiled with -fexceptions. std::uncaught_exceptions() is 1 more in them, and in handlers that catch it. The
+ *     fiber's deferred functions and destructors of its keys come after the last frame.
  *   - A suspension in one of those destructors, or in a handler that has caught the unwinding, returns COIR_ECANCELED at
  *     once. They may resume other fibers.
  *   - catch (...) catches it with libstdc++, and so does catch (abi::__forced_unwind &); they are expected to `throw;`.
@@ -57,10 +57,10 @@ extern "C" {
  * reinterpret_cast<void *(*)()>(abi::__cxa_get_globals), from <cxxabi.h>), or NULL: look for one now.
  *
  * A program needs it that loads a C++ plugin with dlopen after fibers have been in use, or whose C++ runtime is linked
- * into it on Windows, unless it uses coir.hpp, which calls it by itself (with libstdc++). Any thread may call it, any number of times.
- * The library that the function is in stays loaded from then on. To look for one takes the dynamic linker's lock, if
- * something was loaded since the last look, as dlopen does; so a constructor of a library that is being loaded must
- * not wait for a thread that makes fibers.
+ * into it on Windows, unless it uses coir.hpp, which calls it by itself (with libstdc++). Any thread may call it, any
+ * number of times. The library that the function is in stays loaded from then on. To look for one takes the dynamic
+ * linker's lock, if something was loaded since the last look, as dlopen does; so a constructor of a library that is
+ * being loaded must not wait for a thread that makes fibers.
  *
  * COIR_OK: a runtime is known now, and was perhaps before. COIR_ENOTSUP: `get_globals` is NULL and none was found.
  * COIR_EBUSY: another one is known, and stays. */

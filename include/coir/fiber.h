@@ -25,9 +25,9 @@
  * may, while the fiber is new or suspended, and it then belongs to that thread. A fiber that has ended gives
  * COIR_EDEAD to all threads, and any may destroy it. All calls happen, and return, on the calling thread. When a
  * thread ends, fibers that it leaves behind are not unwound: a suspended one stays so for ever, and one that was
- * running is DONE. Any thread that has joined it may then destroy them, which unwinds the frames of
- * those that were suspended and runs what they have deferred. The functions that ask about a fiber (state, name, data) may be called by any thread, if the program sees to it that the
- * fiber is not destroyed or run meanwhile.
+ * running is DONE. Any thread that has joined it may then destroy them, which unwinds the frames of those that were
+ * suspended and runs what they have deferred. The functions that ask about a fiber (state, name, data) may be called by
+ * any thread, if the program sees to it that the fiber is not destroyed or run meanwhile.
  *
  * Errors. Where several apply, the one that names the fiber's or the caller's situation comes before COIR_EINVAL for a
  * value: COIR_ENOTFIBER first, then COIR_ECANCELED, COIR_EDEAD, COIR_ETHREAD, COIR_EBUSY.
@@ -218,8 +218,8 @@ COIR_API int coir_cancel(coir_fiber *f, void **result);
  *
  * COIR_EBUSY: it runs, or waits for a fiber that it resumed, or the thread is ending and was left through it.
  * COIR_ETHREAD: it has not ended and belongs to another thread that has not ended. COIR_ENOMEM: it was left behind by
- * a thread that has ended, or is movable, and this thread, or a stack, could not be prepared to end it. After an error `f` is as it
- * was; after COIR_OK it is gone. */
+ * a thread that has ended, or is movable, and this thread, or a stack, could not be prepared to end it. After an error
+ * `f` is as it was; after COIR_OK it is gone. */
 COIR_API int coir_destroy(coir_fiber *f);
 
 /* Ends the current fiber, from any depth of calls: its frames are unwound as by coir_destroy, its deferred functions

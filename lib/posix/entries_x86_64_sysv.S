@@ -2,10 +2,10 @@
 /* entries_x86_64_sysv.S - resume and yield, of fibers and of generators, whole: what switch.c and gen.c do in the usual
  * case, with the machine's switch in their midst.
  *
- * The C functions of entry.h are what these must do, and what they jump to in every unusual case: a mistake, a first resume,
- * a fiber that takes another's place, a size that is copied by a loop; and always while the record that the thread
- * watches is not empty, for other backends, hooks, exceptions in flight, floating-point control of fibers' own. So each begins with comparisons that change nothing, in
- * which all arguments stay where they are.
+ * The C functions of entry.h are what these must do, and what they jump to in every unusual case: a mistake, a first
+ * resume, a fiber that takes another's place, a size that is copied by a loop; and always while the record that the
+ * thread watches is not empty, for other backends, hooks, exceptions in flight, floating-point control of fibers' own.
+ * So each begins with comparisons that change nothing, in which all arguments stay where they are.
  *
  * Why not leave it to C? A compiler's call of a switch costs some twenty instructions more a round trip: to load the
  * route and jump to it, to move arguments where the switch wants them, and to take the result from there. Where that was

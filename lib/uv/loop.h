@@ -102,8 +102,8 @@ struct coir_uv__waiter {
     struct coir_uv__waiter **in_list; /* what points to it there; NULL: it is not in it */
 };
 
-/* wait.c: waits at `place` of the object, which is empty, until coir_uv__end. With a deadline that has passed, until the loop has had a
- * look. Returns the code of coir_uv__end, COIR_ETIMEDOUT or COIR_ECANCELED. */
+/* wait.c: waits at `place` of the object, which is empty, until coir_uv__end. With a deadline that has passed, until the
+ * loop has had a look. Returns the code of coir_uv__end, COIR_ETIMEDOUT or COIR_ECANCELED. */
 int coir_uv__wait(struct coir_uv__object *object, struct coir_uv__waiter **place, struct coir_uv__waiter *waiter,
                   const char *what, int64_t deadline);
 
