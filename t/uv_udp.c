@@ -1254,14 +1254,15 @@ static bool is_answered(coir_uv_udp *u, const char *question, int64_t deadline)
 static void *ask(void *arg)
 {
     coir_uv_udp *u = create(any_port());
+    int patience = 50;
     for (int i = 0; i < 5; i++) {
         char question[32];
-        int patience = 50;
         snprintf(question, sizeof question, "%d of %d", i, T_NUMBER(arg));
         do { /* the system may drop some: then it is asked again, but not so often that nobody can answer */
             ck_assert_int_eq(coir_uv_udp_send(u, question, strlen(question), to_here()), COIR_OK);
             patience *= 2;
         } while (!is_answered(u, question, in_milliseconds(patience)));
+        patience /= 2;
     }
     destroy(u);
     return NULL;
