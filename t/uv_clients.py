@@ -3,6 +3,7 @@
 """uv_clients.py WHAT [ARGUMENT...]: for t/uv_samples.sh, clients of the servers among the samples. Status 0 if the
 server did as it should. Nothing here depends on being quick: every wait is bounded, by a minute."""
 import os
+import random
 import signal
 import socket
 import struct
@@ -50,10 +51,27 @@ def reset(client):
 
 # ---- what shell scripts need ----
 
+def first_port_given_away():
+    """The system gives this one and those above to whoever asks for any."""
+    try:
+        with open('/proc/sys/net/ipv4/ip_local_port_range', encoding='ascii') as ports:
+            return max(int(ports.read().split()[0]), 11000)
+    except OSError:
+        return 32768
+
+
 def free_port():
-    with socket.socket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        print(listener.getsockname()[1])
+    """One that only somebody who asks for it by its number can have, for a server that takes its time to start: until
+    then other programs' servers, and this one's clients, get ports of their own from the system."""
+    limit = first_port_given_away()
+    while True:
+        port = random.randrange(10000, limit)
+        with socket.socket() as listener:
+            try:
+                listener.bind(('127.0.0.1', port))
+                return print(port)
+            except OSError:
+                pass
 
 
 def answers(port):

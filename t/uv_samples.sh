@@ -132,7 +132,7 @@ echo_refuses() {
 curl_echoed() { grep -qx 'hello, echo' "$work/curl.out"; }
 curl_echoes() {
     mkfifo "$work/curl" || return 1
-    curl -sN -m 60 "telnet://127.0.0.1:$port" < "$work/curl" > "$work/curl.out" 2> /dev/null &
+    curl -sSN -m 60 "telnet://127.0.0.1:$port" < "$work/curl" > "$work/curl.out" 2> "$work/curl.err" &
     curl=$!
     exec 3> "$work/curl"
     rm "$work/curl"
@@ -140,8 +140,9 @@ curl_echoes() {
     eventually curl_echoed
     echoed=$?
     exec 3>&-
-    kill $curl
+    kill $curl 2> /dev/null
     wait $curl
+    if [ $echoed != 0 ]; then cat "$work/curl.err"; fi
     return $echoed
 }
 
