@@ -44,7 +44,7 @@
  * Forced unwinding. What C functions do to frames (coir_exit; coir_destroy of a fiber that this header's cancels have
  * not ended, or whose thread has ended) runs destructors here too, but it ends the program where it meets a function
  * that lets no exception out: the destructors of coir::fiber, generator, group and executor, while they wait; and
- * coir::with_group, if that was called inside of a catch block.
+ * coir::with_group, if that was called inside of a catch block. With libc++, pthread_exit in a fiber ends the program.
  *
  * Callables. They are moved (or copied) in and may be move-only, and are destroyed as soon as they have run, in the
  * fiber that ran them, or else with the object that they were given to. What they capture by reference must last as
@@ -177,19 +177,25 @@ template <class Result> class outcome {
 
 public:
     /* Calls it. Nothing leaves this but forced unwinding (coir/exceptions.h, and that of pthread_exit and
-     * pthread_cancel), which is no C++ exception and must go on. */
+     * pthread_cancel), which is no C++ exception and must go on. libc++ cannot throw it again: with it the unwinding
+     * ends here, to begin anew where the fiber suspends next, if it does not end first. */
     template <class Callable, class... Args> void run(Callable &&callable, Args &&...args)
     {
         try {
             store(std::forward<Callable>(callable), std::forward<Args>(args)...);
         } catch (...) {
             thrown_ = std::current_exception();
+#ifdef __GLIBCXX__
             if (thrown_ == nullptr)
                 throw;
+#endif
         }
     }
 
     const std::exception_ptr &thrown() const noexcept { return thrown_; }
+
+    /* Was that what ended it? */
+    bool unwound() const noexcept { return thrown_ == nullptr && !value_; }
 
     /* Throws the exception, if there is one, once. */
     void rethrow()
@@ -1139,6 +1145,8 @@ template <class Body> void with_group(Body &&body)
     group all;
     detail::outcome<void> outcome;
     outcome.run(std::forward<Body>(body), all);
+    if (outcome.unwound())
+        coir_task_yield(); // unwinds what is left
     int code = all.state_->note(outcome.thrown());
     if (code != COIR_OK)
         all.fail(code);

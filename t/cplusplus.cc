@@ -1618,6 +1618,21 @@ START_TEST(a_task_that_exits_is_unwound_and_has_no_result)
 }
 END_TEST
 
+START_TEST(an_exit_in_the_body_of_with_group_runs_nothing_after_it)
+{
+    bool went_on = false;
+    in_task([&went_on] {
+        coir::task leaving = coir::spawn([&went_on, object = counted()] {
+            coir::with_group([](coir::group &) { coir_exit(nullptr); });
+            went_on = true;
+        });
+        ck_assert_int_eq(code_of([&leaving] { leaving.await(); }), COIR_ECANCELED);
+        ck_assert_int_eq(live, 0);
+    });
+    ck_assert(!went_on);
+}
+END_TEST
+
 T_MAIN(an_error_has_the_code_and_the_sentence_of_c, check_throws_what_is_negative_and_returns_the_rest,
        a_fiber_runs_when_it_is_resumed_and_keeps_its_result, a_result_may_be_void_a_reference_or_move_only,
        a_callable_may_be_move_only_and_is_destroyed_when_it_has_run, options_are_the_c_librarys,
@@ -1656,4 +1671,5 @@ T_MAIN(an_error_has_the_code_and_the_sentence_of_c, check_throws_what_is_negativ
        a_generator_sleeps_in_a_task_of_a_group_while_others_run,
        an_exception_passes_from_task_to_generator_to_task_to_main,
        a_task_that_is_cancelled_deep_inside_unwinds_from_there, a_fiber_may_wait_while_it_is_destroyed_in_a_task,
-       nothing_is_left_in_whatever_order_tasks_run, a_task_that_exits_is_unwound_and_has_no_result)
+       nothing_is_left_in_whatever_order_tasks_run, a_task_that_exits_is_unwound_and_has_no_result,
+       an_exit_in_the_body_of_with_group_runs_nothing_after_it)

@@ -10,6 +10,13 @@
 #include <exception>
 #include <stdexcept>
 
+#ifndef __GLIBCXX__ /* libc++ has it, but does not declare it */
+namespace __cxxabiv1 {
+struct __cxa_eh_globals;
+extern "C" __cxa_eh_globals *__cxa_get_globals() noexcept;
+}
+#endif
+
 static int destroyed;
 
 struct counted {

@@ -28,7 +28,8 @@
  *   - catch (...) catches it with libstdc++, and so does catch (abi::__forced_unwind &); they are expected to `throw;`.
  *     One that does not swallows the unwinding: the fiber's code runs on, until it next suspends, ends by itself, or
  *     calls coir_exit. A suspension unwinds again, from there. When this has happened 16 times, the frames are dropped,
- *     so that a loop around such a handler ends too. With libc++ catch (...) does not catch it.
+ *     so that a loop around such a handler ends too. With libc++ (14) catch (...) catches it as well, but `throw;`
+ *     calls std::terminate: libc++abi throws it as if it were new, and nobody is there to catch it.
  *   - A catch (...) inside of another handler, while that one's exception is being handled, calls std::terminate when
  *     the unwinding reaches it: libstdc++ cannot note both.
  *   - A noexcept function among the frames, or a destructor in which the fiber was suspended, calls std::terminate.
@@ -54,7 +55,8 @@ extern "C" {
 #endif
 
 /* Tells the library of the process's C++ runtime. `get_globals` is its function __cxa_get_globals (in C++:
- * reinterpret_cast<void *(*)()>(abi::__cxa_get_globals), from <cxxabi.h>), or NULL: look for one now.
+ * reinterpret_cast<void *(*)()>(abi::__cxa_get_globals); libstdc++'s <cxxabi.h> declares it, libc++'s does not), or
+ * NULL: look for one now.
  *
  * A program needs it that loads a C++ plugin with dlopen after fibers have been in use, or whose C++ runtime is linked
  * into it on Windows, unless it uses coir.hpp, which calls it by itself (with libstdc++). Any thread may call it, any
