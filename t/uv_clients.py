@@ -52,7 +52,7 @@ def reset(client):
 # ---- what shell scripts need ----
 
 def first_port_given_away():
-    """The system gives this one and those above to whoever asks for any."""
+    """The system gives this one and those above to whoever asks for any; but there are to be a thousand below it."""
     try:
         with open('/proc/sys/net/ipv4/ip_local_port_range', encoding='ascii') as ports:
             return max(int(ports.read().split()[0]), 11000)

@@ -1240,13 +1240,17 @@ static void *answer(void *socket)
     return NULL;
 }
 
-/* True: the answer came, perhaps after some to what was asked before, twice. */
-static bool is_answered(coir_uv_udp *u, const char *question, int64_t deadline)
+/* Asks, and waits so many milliseconds. Answers to what was asked before, twice, are not the one. */
+static bool is_answered(coir_uv_udp *u, const char *question, int patience)
 {
     char answered[32];
-    int size = coir_uv_udp_recv_until(u, answered, sizeof answered, NULL, NULL, deadline);
-    while (size > 0 && (size != (int)strlen(question) || memcmp(question, answered, (size_t)size) != 0))
+    int64_t deadline;
+    int size;
+    ck_assert_int_eq(coir_uv_udp_send(u, question, strlen(question), to_here()), COIR_OK);
+    deadline = in_milliseconds(patience);
+    do
         size = coir_uv_udp_recv_until(u, answered, sizeof answered, NULL, NULL, deadline);
+    while (size > 0 && (size != (int)strlen(question) || memcmp(question, answered, (size_t)size) != 0));
     ck_assert(size > 0 || size == COIR_ETIMEDOUT);
     return size > 0;
 }
@@ -1254,15 +1258,12 @@ static bool is_answered(coir_uv_udp *u, const char *question, int64_t deadline)
 static void *ask(void *arg)
 {
     coir_uv_udp *u = create(any_port());
-    int patience = 50;
+    int patience = 100;
     for (int i = 0; i < 5; i++) {
         char question[32];
         snprintf(question, sizeof question, "%d of %d", i, T_NUMBER(arg));
-        do { /* the system may drop some: then it is asked again, but not so often that nobody can answer */
-            ck_assert_int_eq(coir_uv_udp_send(u, question, strlen(question), to_here()), COIR_OK);
-            patience *= 2;
-        } while (!is_answered(u, question, in_milliseconds(patience)));
-        patience /= 2;
+        while (!is_answered(u, question, patience)) /* the system may drop some: then it is asked again, */
+            patience *= 2;                          /* but not so often that nobody can answer */
     }
     destroy(u);
     return NULL;
